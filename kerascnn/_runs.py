@@ -1,0 +1,125 @@
+"""Files that are whole or absent: atomic writes, and a run folder that appears when it is done."""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from kerascnn._errors import InputError
+
+
+@contextlib.contextmanager
+def atomic_path(path):
+    """Yield a temporary path beside `path`; on success it becomes `path`, on failure it goes.
+
+    Args:
+        path: str or path of a file. Its folder is made if it is missing.
+
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with atomic_path(folder / "a.txt") as partial:
+    ...     _ = partial.write_text("whole")
+    >>> (folder / "a.txt").read_text(), len(list(folder.iterdir()))
+    ('whole', 1)
+    """
+    path = Path(path)
+    with said_simply(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The suffix stays last: Keras and NumPy choose the format by it.
+        partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+        try:
+            yield partial
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def write_json(path, value):
+    """Write `value` as indented JSON, atomically."""
+    with atomic_path(path) as partial:
+        partial.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+_SIMPLE = {
+    errno.ENOSPC: "the disk is full; free some space or choose another folder",
+    errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
+    errno.EROFS: "the file system is read-only; choose another folder",
+    errno.EACCES: "permission is denied; choose another folder or change its permissions",
+    errno.EPERM: "the operation is not permitted; choose another folder",
+    errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EISDIR: "it is a folder, not a file",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+
+
+@contextlib.contextmanager
+def said_simply(path):
+    """Turn the operating system's refusals about `path` into an `InputError` of one sentence."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _SIMPLE:
+            raise
+        raise InputError(f"Cannot write {path}: {_SIMPLE[error.errno]}.") from error
+
+
+@contextlib.contextmanager
+def run_folder(path):
+    """Yield an empty folder to fill; when the block ends without error it becomes `path`.
+
+    So a run folder is complete or it is not there. What a killed run left behind
+    (`<path>.partial`) is replaced; one that another process is still filling is refused.
+
+    Args:
+        path: str or path of a folder that does not exist yet, or is empty.
+
+    Raises:
+        InputError: `path` already holds something, cannot be written, or is in use.
+    """
+    path = Path(path)
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        raise InputError(
+            f"{path} already exists and nothing in it was changed. "
+            "Choose another output folder, or move the old one away."
+        )
+    partial = path.with_name(path.name + ".partial")
+    with said_simply(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.mkdir(exist_ok=True)
+    with lock(partial):
+        for old in partial.iterdir():
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+        try:
+            with said_simply(path):
+                yield partial
+                if path.is_dir():
+                    path.rmdir()
+                partial.replace(path)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+
+
+@contextlib.contextmanager
+def lock(folder):
+    """Hold `folder` for this process; the lock of a dead process does not count.
+
+    Raises:
+        InputError: another living process holds it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"Another kerascnn process is working on {folder}. Wait for it, or choose another folder."
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
