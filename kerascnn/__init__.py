@@ -13,7 +13,16 @@ from kerascnn._errors import InputError
 
 __version__ = "0.1.0"
 
-_SUBPACKAGES = ("data", "initializers", "layers", "losses", "models", "report", "transfer", "weights")
+_SUBPACKAGES = (
+    "data",
+    "initializers",
+    "layers",
+    "losses",
+    "models",
+    "report",
+    "transfer",
+    "weights",
+)
 
 __all__ = ["InputError", "load_model", *_SUBPACKAGES]
 

@@ -1,0 +1,174 @@
+"""Data sets for `fit`: the order is a pure function of (seed, epoch), reading is a copy from disk."""
+
+import dataclasses
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kerascnn._errors import InputError
+from kerascnn._random import permutation
+from kerascnn.data.decode import Decoder, decode_file
+from kerascnn.data.inventory import Finding, Inventory, Photo
+from kerascnn.data.store import RowStore, cache_folder
+
+__all__ = ["ImageData", "Split"]
+
+
+class Split(keras.utils.PyDataset):
+    """One split of a data set: give it to `fit`, `evaluate` or `predict` of any Keras model.
+
+    Batch `i` of epoch `e` is a pure function of (seed, e, i): no generator state, no worker, no
+    hidden permutation. The object owns its position: `epoch` counts the epochs that were read and
+    may be set, so a continued run sees what an uninterrupted one would have seen. Pass
+    `shuffle=False` to `fit`: its own shuffling would permute the batches a second time, out of
+    a generator that nobody owns.
+
+    Attributes:
+        labels: int64 array (N,), indices into `class_names`.
+        paths, digests: N strs each; SHA-256 of the files' bytes.
+        class_names: list of str.
+        epoch: int >= 0. The epoch that is read now.
+
+    Batches:
+        (images, labels): float32 (batch, H, W, C) with values 0-255, and int64 (batch,), or
+        float32 (batch, classes) if `one_hot`. The last batch of an epoch may be smaller.
+    """
+
+    def __init__(
+        self, read, photos, class_names, *, batch_size=32, shuffle=False, one_hot=False, seed=0
+    ):
+        super().__init__()
+        self._read = read
+        self.paths = [photo.path for photo in photos]
+        self.digests = [photo.digest for photo in photos]
+        self.class_names = list(class_names)
+        number = {name: i for i, name in enumerate(self.class_names)}
+        self.labels = np.array([number[photo.label] for photo in photos], dtype=np.int64)
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.one_hot = one_hot
+        self.seed = seed
+        self.epoch = 0
+
+    @property
+    def num_photos(self):
+        """Number of photos."""
+        return len(self.labels)
+
+    @property
+    def num_batches(self):
+        """Number of batches in an epoch."""
+        return -(-self.num_photos // self.batch_size)
+
+    def __getitem__(self, index):
+        return self.batch(self.epoch, index)
+
+    def on_epoch_end(self):
+        self.epoch += 1
+
+    def order(self, epoch):
+        """The photos' numbers in the order of an epoch: int64 array (N,)."""
+        if not self.shuffle:
+            return np.arange(self.num_photos)
+        return permutation(self.num_photos, self.seed, "order", epoch)
+
+    def batch(self, epoch, index):
+        """Batch `index` of epoch `epoch`: (images, labels)."""
+        chosen = self.order(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
+        labels = self.labels[chosen]
+        if self.one_hot:
+            labels = np.eye(len(self.class_names), dtype=np.float32)[labels]
+        return self.images(chosen).astype(np.float32), labels
+
+    def images(self, indices):
+        """The decoded photos with these numbers: uint8 array (n, H, W, C), values 0-255."""
+        return self._read([self.digests[i] for i in indices], [self.paths[i] for i in indices])
+
+    def class_weight(self):
+        """{class number: weight} that gives every class the same total: N / (classes * count)."""
+        counts = np.bincount(self.labels, minlength=len(self.class_names))
+        return {i: self.num_photos / (len(counts) * max(int(n), 1)) for i, n in enumerate(counts)}
+
+
+@dataclasses.dataclass
+class ImageData:
+    """Photos in three disjoint splits. Made by `from_directory`, `from_tfds` or `from_arrays`.
+
+    Attributes:
+        train, validation, test: `Split`; only `train` is shuffled.
+        class_names: list of str, sorted; label i is `class_names[i]`.
+        decoder: `Decoder`. How files became pixels; `read_photos` applies the same.
+        inventory: `Inventory` with the manifest (`inventory.photos`) and the `findings`.
+    """
+
+    train: Split
+    validation: Split
+    test: Split
+    decoder: Decoder
+    inventory: Inventory
+
+    @property
+    def class_names(self):
+        return self.inventory.class_names
+
+    @property
+    def findings(self) -> list[Finding]:
+        return self.inventory.findings
+
+    @property
+    def image_shape(self):
+        """(height, width, channels) of every image."""
+        return self.decoder.shape
+
+    def save_manifest(self, path):
+        """Write path, SHA-256, label and split of every photo as CSV."""
+        self.inventory.save(path)
+
+    def read_photos(self, paths):
+        """Decode and resize other photos exactly as these were: uint8 (n, H, W, C)."""
+        d = self.decoder
+        return np.stack([decode_file(path, d.image_size, d.channels, d.resize) for path in paths])
+
+    @classmethod
+    def assemble(cls, read, inventory, decoder, *, batch_size, one_hot, seed):
+        """Make the three splits of an inventory; `read(digests, paths)` returns the pixels."""
+        if batch_size < 1:
+            raise InputError(f"batch_size must be an int >= 1. Received: {batch_size}.")
+        parts = {}
+        for name in ("train", "validation", "test"):
+            photos = [photo for photo in inventory.photos if photo.split == name]
+            options = {"batch_size": batch_size, "one_hot": one_hot, "seed": seed}
+            parts[name] = Split(
+                read, photos, inventory.class_names, shuffle=name == "train", **options
+            )
+        return cls(**parts, decoder=decoder, inventory=inventory)
+
+
+class StoredPixels:
+    """Reads decoded photos from the cache; decodes again what was deleted from it meanwhile."""
+
+    def __init__(self, decoder, root=None):
+        self.decoder = decoder
+        self.root = root
+        self.store = RowStore(cache_folder() / decoder.key, decoder.shape, "uint8")
+
+    def __call__(self, digests, paths):
+        rows = self.store.find(digests)
+        if (rows < 0).any():
+            self._decode_again([(d, p) for d, p, row in zip(digests, paths, rows) if row < 0])
+            rows = self.store.find(digests)
+        return self.store.read(rows)
+
+    def _decode_again(self, missing):
+        if self.root is None:
+            raise InputError("The cached photos of this data set were deleted while it was in use.")
+        d = self.decoder
+        files = [Path(self.root) / path for _, path in missing]
+        pixels = [decode_file(file, d.image_size, d.channels, d.resize) for file in files]
+        self.store.append([digest for digest, _ in missing], np.stack(pixels))
+
+
+def photo_rows(digests, labels, splits, prefix):
+    """Manifest rows of images that are no files: their path is `prefix/number`."""
+    return [Photo(f"{prefix}/{i}", *row) for i, row in enumerate(zip(digests, labels, splits))]
