@@ -1,0 +1,252 @@
+"""Pretrained networks that take raw photos: a builder, its weights and its preprocessing in one.
+
+The rows of `list_backbones` are in backbones.json, which recipes/make_goldens.py makes by building
+every model once.
+"""
+
+import functools
+import inspect
+import json
+import os
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerascnn._errors import InputError, one_of
+
+__all__ = ["Backbone", "backbone", "list_backbones"]
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """What is known of a backbone without building it.
+
+    Attributes:
+        name: str, the builder, e.g. "MobileNetV2".
+        family: str, the module it is in, e.g. "mobilenet_v2".
+        source: "keras.applications" or "kerascnn".
+        image_size: int, height and width in pixels its weights were trained for.
+        channels: int, 3 for RGB.
+        num_parameters: int, of the default variant without its classification top.
+        preprocessing: "tf" (x / 127.5 - 1), "torch" (x / 255, mean, std), "caffe" (BGR, mean) or
+            "none" (in the network itself).
+        weights: tuple of str, names for the argument `weights`.
+    """
+
+    name: str
+    family: str
+    source: str
+    image_size: int
+    channels: int
+    num_parameters: int
+    preprocessing: str
+    weights: tuple
+
+
+def list_backbones():
+    """All networks that `backbone` builds, each family together, its smallest member first.
+
+    Reads a file: neither Keras nor TensorFlow is imported.
+
+    Returns:
+        List of `Backbone`, families ordered by their smallest member.
+
+    >>> [row.name for row in list_backbones() if row.family == "mobilenet_v3"]
+    ['MobileNetV3Small', 'MobileNetV3Large']
+    """
+    return list(_table().values())
+
+
+@functools.cache
+def _table():
+    rows = json.loads(Path(__file__).with_name("backbones.json").read_text("utf-8"))
+    return {row["name"]: Backbone(**row | {"weights": tuple(row["weights"])}) for row in rows}
+
+
+def backbone(
+    name,
+    weights="imagenet",
+    *,
+    image_size=None,
+    channels=3,
+    pooling="avg",
+    include_top=False,
+    **options,
+):
+    """A pretrained network that takes photos as they are: RGB, 0-255, preprocessing inside.
+
+    The preprocessing equals the family's `preprocess_input` to the bit, is made of plain Keras
+    layers, and stays float32 under a mixed precision policy. So the model opens with plain Keras
+    where kerascnn is not installed.
+
+    Input: float32 (N, H, W, C), 0-255 (uint8 arrays are cast). Output: features (N, F) with
+    pooling, a feature map (N, H', W', F) without, class scores with the top.
+
+    Args:
+        name: str, a builder of `keras.applications` (`list_backbones`).
+        weights: "imagenet" (downloaded once to Keras's cache), None (random) or the path of a
+            .weights.h5, .h5 or .keras file of this network, with or without its top.
+        image_size: int or (height, width) in pixels; None is the family's own, e.g. 224.
+        channels: int, as in `list_backbones`: 3 for all networks of `keras.applications`.
+        pooling: "avg", "max" or None (feature map).
+        include_top: bool. Whether to end with the classifier the weights were trained for.
+        **options: passed to the builder, e.g. `alpha=0.25` for MobileNet, `classes=10`,
+            `classifier_activation=None` for logits.
+
+    Returns:
+        A flat functional `keras.Model`.
+
+    Raises:
+        InputError: unknown name or option, an image size the network cannot take, weights that
+            are missing, damaged or of another network, or a download that failed.
+
+    >>> model = backbone("MobileNet", weights=None, image_size=96, alpha=0.25)
+    >>> model.input_shape, model.output_shape
+    ((None, 96, 96, 3), (None, 256))
+    """
+    row = _table()[one_of(name, _table(), "backbone")]
+    one_of(pooling, ["avg", "max", None], "pooling")
+    if channels != row.channels:
+        raise InputError(
+            f"{name} takes images of {row.channels} channels, not {channels}. "
+            "Repeat the grey channel or drop the fourth one."
+        )
+    builder = _builder(row, options)
+    known = isinstance(weights, str) and weights in row.weights
+    path = None if known or weights is None else _weights_file(weights, row)
+
+    import keras
+
+    from kerascnn._graph import flatten
+
+    height, width = _height_and_width(image_size or row.image_size)
+    images = keras.Input((height, width, channels), name="images")
+    arguments = {
+        "weights": weights if known else None,
+        "include_top": include_top,
+        "input_shape": (height, width, channels),
+        "input_tensor": _preprocess(images, row.preprocessing),
+        "pooling": None if include_top else pooling,
+    }
+    network = _build(builder, row, arguments | options)
+    # Built on a tensor, keras.applications gives a model of a list of inputs, which warns when
+    # it is called with an array.
+    model = keras.Model(images, network.output, name=network.name)
+    if path:
+        _load(model, path, include_top)
+    return flatten(model)
+
+
+def _builder(row, options):
+    import keras
+
+    builder = getattr(keras.applications, row.name)
+    ours = {"weights", "include_top", "input_shape", "input_tensor", "pooling"}
+    allowed = [option for option in inspect.signature(builder).parameters if option not in ours]
+    for option in options:
+        one_of(option, allowed, f"option of {row.name}:")
+    return builder
+
+
+def _preprocess(x, regime):
+    """`preprocess_input` of `keras.applications.imagenet_utils`, to the bit, in plain layers.
+
+    `Rescaling(1 / 127.5)` multiplies, which is one unit in the last place off for 111 of the 256
+    byte values, and so is `x / 127.5` once a graph compiler has turned it into a multiplication.
+    `Normalization` divides by sqrt(variance): that division stays, and sqrt(s * s) is exactly s.
+    """
+    from keras import layers, ops
+
+    def divide(x, divisors, mean):
+        squares = [_float32(s) ** 2 for s in divisors]
+        return layers.Normalization(mean=mean, variance=squares, dtype="float32")(x)
+
+    if regime == "tf":
+        x = divide(x, [127.5] * x.shape[-1], [0.0] * x.shape[-1])
+        return layers.Rescaling(1.0, offset=-1.0, dtype="float32")(x)
+    if regime == "torch":
+        x = divide(x, [255.0] * 3, [0.0] * 3)
+        return divide(x, [0.229, 0.224, 0.225], [0.485, 0.456, 0.406])
+    if regime == "caffe":
+        offset = [-103.939, -116.779, -123.68]
+        return layers.Rescaling(1.0, offset=offset, dtype="float32")(ops.flip(x, axis=-1))
+    return x
+
+
+def _float32(value):
+    import numpy as np
+
+    return float(np.float32(value))
+
+
+def _height_and_width(image_size):
+    sizes = (image_size, image_size) if isinstance(image_size, int) else image_size
+    try:
+        height, width = (int(size) for size in sizes)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"`image_size` must be an int or (height, width). Received: image_size={image_size!r}."
+        ) from None
+    return height, width
+
+
+def _build(builder, row, arguments):
+    try:
+        with warnings.catch_warnings():
+            # Said of a size that none of the files was trained at; the nearest file is right.
+            warnings.filterwarnings("ignore", ".*`input_shape` is undefined or non-square")
+            return builder(**arguments)
+    except Exception as error:
+        failed = re.search(r"URL fetch failure on (\S+):", str(error))
+        if failed:
+            raise InputError(_download_failed(row, failed[1])) from error
+        if isinstance(error, OSError):
+            raise InputError(
+                f"A cached weights file of {row.name} is damaged ({error}). "
+                f"Delete it from {_cache_folder()} so that it is downloaded again."
+            ) from error
+        if isinstance(error, ValueError | TypeError):
+            raise InputError(f"{row.name} cannot be built: {_sentence(error)}") from error
+        raise
+
+
+def _download_failed(row, url):
+    # The files of NASNet are named otherwise in the cache than at their source.
+    file = url.rsplit("/", 1)[-1]
+    if file.startswith("NASNet"):
+        file = file.lower().replace("-", "_")
+    return (
+        f"The {row.name} weights could not be downloaded from {url}. Connect to the internet, or "
+        f"put the file at {_cache_folder() / file}, or pass weights=None or the path of a file."
+    )
+
+
+def _cache_folder():
+    """Where Keras looks for downloaded weights."""
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    return home / "models"
+
+
+def _sentence(error):
+    return " ".join(str(error).split())
+
+
+def _weights_file(weights, row):
+    path = Path(weights).expanduser()
+    if path.suffix not in {".h5", ".hdf5", ".keras"}:
+        if path.exists() or path.suffix:
+            raise InputError(
+                f"`weights` must be a .weights.h5, .h5 or .keras file. Received: {weights}."
+            )
+        one_of(weights, row.weights, f"weights of {row.name} (or path of a file):")
+    if not path.is_file():
+        raise InputError(f"There is no weights file at {path}.")
+    return path
+
+
+def _load(model, path, include_top):
+    try:
+        model.load_weights(path)
+    except Exception as error:
+        raise InputError(f"{path} cannot be loaded: {_sentence(error)}") from error
