@@ -28,6 +28,7 @@ class Split(keras.utils.PyDataset):
         labels: int64 array (N,), indices into `class_names`.
         paths, digests: N strs each; SHA-256 of the files' bytes.
         class_names: list of str.
+        decoder: `Decoder` the pixels came from.
         epoch: int >= 0. The epoch that is read now.
 
     Batches:
@@ -36,10 +37,20 @@ class Split(keras.utils.PyDataset):
     """
 
     def __init__(
-        self, read, photos, class_names, *, batch_size=32, shuffle=False, one_hot=False, seed=0
+        self,
+        read,
+        photos,
+        class_names,
+        decoder,
+        *,
+        batch_size=32,
+        shuffle=False,
+        one_hot=False,
+        seed=0,
     ):
         super().__init__()
         self._read = read
+        self.decoder = decoder
         self.paths = [photo.path for photo in photos]
         self.digests = [photo.digest for photo in photos]
         self.class_names = list(class_names)
@@ -140,7 +151,7 @@ class ImageData:
             photos = [photo for photo in inventory.photos if photo.split == name]
             options = {"batch_size": batch_size, "one_hot": one_hot, "seed": seed}
             parts[name] = Split(
-                read, photos, inventory.class_names, shuffle=name == "train", **options
+                read, photos, inventory.class_names, decoder, shuffle=name == "train", **options
             )
         return cls(**parts, decoder=decoder, inventory=inventory)
 
