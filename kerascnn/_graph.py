@@ -127,10 +127,12 @@ def freeze_boundary(model):
         InputError: the model has fewer than two stages.
     """
     cuts, stage = _cuts(model), None
-    spatial = [i for i, cut in enumerate(cuts) if cut.resolution and cut.kernels + cut.norms]
-    if spatial:
-        smallest = min(cuts[i].area for i in spatial)
-        stage = next(i for i in spatial if cuts[i].area == smallest)
+    worked = [i for i, cut in enumerate(cuts) if cut.resolution and cut.kernels + cut.norms]
+    if any(None in cuts[i].resolution for i in worked):
+        raise InputError(f"{model.name!r} needs a fixed image size, for its stages to be known.")
+    if worked:
+        smallest = min(cuts[i].area for i in worked)
+        stage = next(i for i in worked if cuts[i].area == smallest)
     if not stage:
         raise InputError(f"{model.name!r} has no stage to freeze before its last one.")
     candidates, crossed = [], 0
@@ -233,7 +235,7 @@ def weights_digest(model):
     """
     digest = hashlib.sha256()
     for weight in model.weights:
-        value = np.ascontiguousarray(keras.ops.convert_to_numpy(weight))
+        value = np.ascontiguousarray(weight.numpy())
         digest.update(f"{value.dtype} {value.shape};".encode())
         digest.update(value.reshape(-1).view(np.uint8))
     return digest.hexdigest()
@@ -260,7 +262,7 @@ class _Cut:
 
     @property
     def area(self):
-        return np.prod([size or np.inf for size in self.resolution])
+        return self.resolution[0] * self.resolution[1]
 
 
 _GLOBAL_POOLING = (keras.layers.GlobalAveragePooling2D, keras.layers.GlobalMaxPooling2D)

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import layers
 
 from kerascnn import InputError, _graph
 
@@ -15,6 +16,7 @@ def mobilenet_v2():
     )
 
 
+@pytest.fixture
 def small_mobilenet():
     keras.utils.set_random_seed(0)
     return keras.applications.MobileNet(
@@ -26,6 +28,34 @@ def photos(n, size=32):
     return np.random.default_rng(0).uniform(-1, 1, (n, size, size, 3)).astype("float32")
 
 
+def random_graph(rng, size):
+    """A random network of additions, and its edges: {node: the nodes that it reads}."""
+    reads = {1: [0]}
+    for node in range(2, size):
+        reads[node] = sorted({node - 1, *rng.choice(node, rng.integers(0, 3)).tolist()} - {0})
+    tensors = [keras.Input((3,))]
+    for node in range(1, size):
+        x = [tensors[i] for i in reads[node]]
+        join = layers.Add(name=f"n{node}") if len(x) > 1 else layers.ReLU(name=f"n{node}")
+        tensors.append(join(x if len(x) > 1 else x[0]))
+    return keras.Model(tensors[0], tensors[-1]), reads
+
+
+def reaches_the_end_without(reads, removed):
+    reached = {0}
+    for node in range(1, len(reads) + 1):
+        if node != removed and reached & set(reads[node]):
+            reached.add(node)
+    return len(reads) in reached
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_cut_points_are_the_nodes_whose_removal_parts_the_graph(seed):
+    model, reads = random_graph(np.random.default_rng(seed), size=12)
+    articulations = [n for n in range(1, 11) if not reaches_the_end_without(reads, n)]
+    assert _graph.cut_points(model) == [f"n{node}" for node in articulations]
+
+
 def test_cut_points_of_mobilenet_v2(mobilenet_v2):
     cuts = _graph.cut_points(mobilenet_v2)
     assert {"Conv1_relu", "block_12_add", "block_13_expand_relu", "out_relu"} <= set(cuts)
@@ -33,17 +63,96 @@ def test_cut_points_of_mobilenet_v2(mobilenet_v2):
     assert [name for name in cuts if name.startswith("block_12")] == ["block_12_add"]
 
 
-def test_freeze_boundary_of_mobilenet_v2(mobilenet_v2):
+def test_an_operation_that_is_no_layer_can_be_a_shortcut():
+    inputs = keras.Input((4,))
+    x = layers.Dense(4, name="first")(inputs)
+    y = layers.Dense(4, name="branch")(x)
+    x = layers.Dense(4, name="last")(x * 2.0 + y)
+    model = keras.Model(inputs, layers.Dense(2)(x))
+    assert _graph.cut_points(model) == ["first", "last"]
+
+
+def test_a_layer_that_is_called_twice_is_no_cut_point():
+    inputs, shared = keras.Input((4,)), layers.Dense(4, name="shared")
+    x = layers.ReLU(name="between")(shared(inputs))
+    model = keras.Model(inputs, layers.Dense(2)(shared(x)))
+    assert "shared" not in _graph.cut_points(model)
+
+
+def test_nothing_goes_around_an_output():
+    inputs = keras.Input((4,))
+    a = layers.Dense(4, name="a")(inputs)
+    b = layers.Dense(4, name="b")(a)
+    model = keras.Model(inputs, [b, layers.Dense(2, name="c")(b)])
+    assert _graph.cut_points(model) == ["a"]
+
+
+BOUNDARIES = [  # builder, size, boundary of the last stage, its shape: read off the published nets
+    ("MobileNet", 224, "conv_pw_11_relu", (14, 14, 512)),
+    ("MobileNetV3Small", 224, "expanded_conv_7_add", (14, 14, 48)),
+    ("EfficientNetB0", 224, "block5c_add", (14, 14, 112)),
+    ("ResNet50", 224, "conv4_block6_out", (14, 14, 1024)),
+    # Keras has the stride of version 2 in the last block of a stage
+    ("ResNet50V2", 224, "conv4_block5_out", (14, 14, 1024)),
+    # after the transition's pooling, before the first dense block at 7x7
+    ("DenseNet121", 224, "pool4_pool", (7, 7, 512)),
+    ("VGG16", 224, "block4_pool", (14, 14, 512)),
+    ("InceptionV3", 299, "mixed7", (17, 17, 768)),
+]
+
+
+@pytest.mark.parametrize(("builder", "size", "name", "shape"), BOUNDARIES)
+def test_freeze_boundary(builder, size, name, shape):
+    model = getattr(keras.applications, builder)(
+        weights=None, include_top=False, input_shape=(size, size, 3)
+    )
+    assert _graph.freeze_boundary(model) == name
+    assert _graph.output_of(model, name).shape[1:] == shape
+
+
+def test_freeze_boundary_ignores_the_top_and_pooling(mobilenet_v2):
     assert _graph.freeze_boundary(mobilenet_v2) == "block_12_add"
+    whole = keras.applications.MobileNetV2(weights=None)
+    assert _graph.freeze_boundary(whole) == "block_12_add"
 
 
-def test_split_shares_weights_and_gives_the_same_numbers():
-    model, x = small_mobilenet(), photos(4)
+def test_freeze_boundary_says_when_there_is_none():
+    inputs = keras.Input((8, 8, 3))
+    one_stage = keras.Model(inputs, layers.Conv2D(4, 3, padding="same")(inputs), name="flat")
+    with pytest.raises(InputError, match="'flat' has no stage to freeze"):
+        _graph.freeze_boundary(one_stage)
+    any_size = keras.Input((None, None, 3))
+    x = layers.Conv2D(4, 3)(any_size)
+    with pytest.raises(InputError, match="fixed image size"):
+        _graph.freeze_boundary(keras.Model(any_size, layers.Conv2D(4, 3, 2)(x)))
+
+
+def test_stage_ends_has_one_layer_per_resolution(mobilenet_v2):
+    ends = _graph.stage_ends(mobilenet_v2)
+    sizes = [mobilenet_v2.get_layer(name).output.shape[1] for name in ends]
+    assert sizes == [112, 56, 28, 14, 7]
+    cuts = _graph.cut_points(mobilenet_v2)
+    assert [cuts.index(name) for name in ends] == sorted(cuts.index(name) for name in ends)
+    # the next cut point, if it is an image still, is smaller or only padded
+    assert ends[-1] == "out_relu" and ends[3] == "block_13_expand_relu"
+
+
+def test_split_shares_weights_and_gives_the_same_numbers(small_mobilenet):
+    model, x = small_mobilenet, photos(4)
     trunk, tail = _graph.split(model, "conv_pw_5_relu")
     assert np.array_equal(tail(trunk(x)), model(x))
-    assert {id(w) for w in trunk.weights} | {id(w) for w in tail.weights} == {
-        id(w) for w in model.weights
-    }
+    parts = [id(w) for w in trunk.weights + tail.weights]
+    assert parts == [id(w) for w in model.weights]
+
+
+def test_split_through_blocks_with_shortcuts():
+    model = keras.applications.MobileNetV2(
+        weights=None, include_top=False, input_shape=(32, 32, 3), alpha=0.35
+    )
+    x = photos(2)
+    for name in _graph.cut_points(model)[::8]:
+        trunk, tail = _graph.split(model, name)
+        assert np.array_equal(tail(trunk(x)), model(x)), name
 
 
 def test_split_refuses_a_layer_with_a_way_around_it(mobilenet_v2):
@@ -51,28 +160,62 @@ def test_split_refuses_a_layer_with_a_way_around_it(mobilenet_v2):
         _graph.split(mobilenet_v2, "block_12_expand")
 
 
-def test_training_the_tail_trains_the_model():
-    model = small_mobilenet()
-    trunk, tail = _graph.split(model, "conv_pw_5_relu")
+def test_training_the_tail_trains_the_model(small_mobilenet):
+    model = small_mobilenet
+    trunk, tail = _graph.split(model, "conv_pw_12_relu")
     features = trunk.predict(photos(8), verbose=0)
     before, frozen = _graph.weights_digest(model), _graph.weights_digest(trunk)
     tail.compile("sgd", "mse")
     tail.fit(features, np.ones((8, 256), "float32"), verbose=0)
     assert _graph.weights_digest(model) != before
     assert _graph.weights_digest(trunk) == frozen
+    assert np.array_equal(tail(trunk(photos(2))), model(photos(2)))
 
 
-def test_frozen_batch_norm_keeps_its_statistics_under_fit():
-    model = small_mobilenet()
+def test_output_of_an_unknown_layer(mobilenet_v2):
+    with pytest.raises(InputError, match="Did you mean 'block_12_add'"):
+        _graph.output_of(mobilenet_v2, "block12_add")
+
+
+def test_output_of_a_layer_of_a_nested_model():
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="deep")], name="inner")
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.ReLU()(inner(inputs)))
+    with pytest.raises(InputError, match="inside the nested model 'inner'"):
+        _graph.output_of(model, "deep")
+
+
+def test_output_of_a_layer_of_a_part(small_mobilenet):
+    _, tail = _graph.split(small_mobilenet, "conv_pw_12_relu")
+    with pytest.raises(InputError, match="was cut from another model"):
+        _graph.output_of(tail, "conv_pw_13_relu")
+
+
+def test_flatten_dissolves_sequential_models():
+    inner = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(3, name="a"), layers.BatchNormalization(name="b")]
+    )
+    inputs = keras.Input((4,), name="x")
+    model = keras.Model(inputs, layers.Dense(2, name="c")(inner(inputs)))
+    inner.get_layer("b").set_weights([np.full(3, i, "float32") for i in (1, 2, 3, 4)])
+    flat = _graph.flatten(model)
+    assert [layer.name for layer in flat.layers[1:]] == ["a", "b", "c"]
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    assert np.array_equal(flat(x), model(x))
+    assert _graph.flatten(flat) is flat
+
+
+def test_frozen_batch_norm_keeps_its_statistics_under_fit(small_mobilenet):
+    model = small_mobilenet
     statistics = [w for w in model.weights if "moving" in w.path]
-    head = keras.layers.Dense(2, activation="softmax")(model.output)
-    whole = keras.Model(model.input, head)
+    whole = keras.Model(model.input, layers.Dense(2, activation="softmax")(model.output))
 
     def fit():
-        """The weights after two epochs that train everything they can, and how many are moving."""
+        """How many moving statistics two epochs change that train all they can."""
         before, still = _graph.weights_digest(model), [w.numpy() for w in statistics]
         # A tiny epsilon: through untrained batch normalisation hardly any gradient arrives.
-        whole.compile(keras.optimizers.Adam(epsilon=1e-30), "sparse_categorical_crossentropy")
+        optimizer = keras.optimizers.Adam(epsilon=1e-30)
+        whole.compile(optimizer, "sparse_categorical_crossentropy", jit_compile=False)
         whole.fit(photos(8), np.arange(8) % 2, epochs=2, verbose=0)
         assert _graph.weights_digest(model) != before
         return sum(not np.array_equal(w, old) for w, old in zip(statistics, still))
@@ -80,3 +223,26 @@ def test_frozen_batch_norm_keeps_its_statistics_under_fit():
     assert fit() == 54
     assert _graph.freeze_batch_norm(whole) == 27
     assert fit() == 0
+
+
+def test_batch_norm_of_nested_models_is_frozen_too():
+    inner = keras.Sequential([keras.Input((4,)), layers.BatchNormalization(name="b")])
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.BatchNormalization()(inner(inputs)))
+    assert _graph.freeze_batch_norm(model) == 2
+    assert not inner.get_layer("b").trainable and not model.trainable_weights
+
+
+def test_weights_digest_sees_every_bit_and_the_order():
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(2), layers.Dense(2)])
+    twin = keras.models.clone_model(model)
+    twin.set_weights(model.get_weights())
+    digest = _graph.weights_digest(model)
+    assert _graph.weights_digest(twin) == digest
+    kernel, *rest = model.get_weights()
+    kernel[0, 0] = np.nextafter(kernel[0, 0], np.float32(9))
+    twin.set_weights([kernel, *rest])
+    assert _graph.weights_digest(twin) != digest
+    a, b, c, d = model.get_weights()
+    twin.set_weights([c, d, a, b])
+    assert _graph.weights_digest(twin) != digest

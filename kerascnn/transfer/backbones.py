@@ -6,10 +6,12 @@ every model once.
 
 import functools
 import inspect
+import io
 import json
 import os
 import re
 import warnings
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,7 +136,7 @@ def backbone(
     # it is called with an array.
     model = keras.Model(images, network.output, name=network.name)
     if path:
-        _load(model, path, include_top)
+        model = _load(model, path, row)
     return flatten(model)
 
 
@@ -197,14 +199,17 @@ def _build(builder, row, arguments):
             # Said of a size that none of the files was trained at; the nearest file is right.
             warnings.filterwarnings("ignore", ".*`input_shape` is undefined or non-square")
             return builder(**arguments)
+    except InputError:
+        raise
     except Exception as error:
+        # Keras raises a bare Exception for a failed download.
         failed = re.search(r"URL fetch failure on (\S+):", str(error))
-        if failed:
-            raise InputError(_download_failed(row, failed[1])) from error
+        if failed or isinstance(error, ConnectionError | TimeoutError):
+            raise InputError(_download_failed(row, failed and failed[1])) from error
         if isinstance(error, OSError):
             raise InputError(
-                f"A cached weights file of {row.name} is damaged ({error}). "
-                f"Delete it from {_cache_folder()} so that it is downloaded again."
+                f"A weights file of {row.name} in {_cache_folder()} is damaged. "
+                "Delete it so that it is downloaded again."
             ) from error
         if isinstance(error, ValueError | TypeError):
             raise InputError(f"{row.name} cannot be built: {_sentence(error)}") from error
@@ -212,6 +217,8 @@ def _build(builder, row, arguments):
 
 
 def _download_failed(row, url):
+    if url is None:
+        return f"The download of the {row.name} weights broke off. Try again."
     # The files of NASNet are named otherwise in the cache than at their source.
     file = url.rsplit("/", 1)[-1]
     if file.startswith("NASNet"):
@@ -224,8 +231,8 @@ def _download_failed(row, url):
 
 def _cache_folder():
     """Where Keras looks for downloaded weights."""
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    return home / "models"
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
+    return (home if os.access(home, os.W_OK) else Path("/tmp/.keras")) / "models"
 
 
 def _sentence(error):
@@ -235,18 +242,124 @@ def _sentence(error):
 def _weights_file(weights, row):
     path = Path(weights).expanduser()
     if path.suffix not in {".h5", ".hdf5", ".keras"}:
-        if path.exists() or path.suffix:
-            raise InputError(
-                f"`weights` must be a .weights.h5, .h5 or .keras file. Received: {weights}."
-            )
-        one_of(weights, row.weights, f"weights of {row.name} (or path of a file):")
+        if not path.exists():
+            one_of(weights, [*row.weights, "a file"], f"weights of {row.name}:")
+        raise InputError(f"`weights` must be a .weights.h5, .h5 or .keras file, not {path}.")
     if not path.is_file():
         raise InputError(f"There is no weights file at {path}.")
     return path
 
 
-def _load(model, path, include_top):
+def _load(model, path, row):
+    """`model` with the weights of a file of this network, all of them or an `InputError`.
+
+    A file with the classification top fits a model without.
+    """
     try:
-        model.load_weights(path)
-    except Exception as error:
-        raise InputError(f"{path} cannot be loaded: {_sentence(error)}") from error
+        with _open(path) as file:
+            in_order = _arrays_in_order(file)
+            total = len(in_order) if in_order else _count(file)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path} is damaged or not a weights file of Keras. Copy or download it again."
+        ) from error
+    # A top leaves a normalisation and a kernel over at most, two arrays each.
+    if not 0 <= total - len(model.weights) <= 4:
+        raise InputError(
+            f"{path} does not fit this {row.name}: it holds {total} arrays and the model has "
+            f"{len(model.weights)}. Check the name and its options, and whether the file includes "
+            "the top."
+        )
+    try:
+        model = _set_in_order(model, in_order) if in_order else _set_by_structure(model, path)
+    except ValueError as error:
+        raise InputError(
+            f"{path} does not fit this {row.name}: its arrays have other shapes. Check the name "
+            "and its options, such as alpha and classes."
+        ) from error
+    _fix_efficientnet(model)
+    return model
+
+
+def _open(path):
+    import h5py
+
+    if path.suffix != ".keras":
+        return h5py.File(path)
+    with zipfile.ZipFile(path) as archive:
+        return h5py.File(io.BytesIO(archive.read("model.weights.h5")))
+
+
+def _arrays_in_order(file):
+    """All arrays of the older HDF5 format, in which Keras publishes, or None of the newer one."""
+    file = file.get("model_weights", file)
+    if "layers" in file and not _names(file, "layer_names"):
+        return None
+    groups = [file[name] for name in _names(file, "layer_names")]
+    return [group[name][()] for group in groups for name in _names(group, "weight_names")]
+
+
+def _names(group, attribute):
+    # Long lists are in chunks: layer_names0, layer_names1 ...
+    keys = [attribute] if attribute in group.attrs else []
+    while f"{attribute}{len(keys)}" in group.attrs:
+        keys.append(f"{attribute}{len(keys)}")
+    names = [name for key in keys for name in group.attrs[key]]
+    return [name.decode() if isinstance(name, bytes) else name for name in names]
+
+
+def _count(file):
+    """How many weights the newer format holds; the states of random generators are none."""
+    paths = []
+    file["layers"].visit(paths.append)
+    return sum("/vars/" in path and "seed_generator" not in path for path in paths)
+
+
+def _set_in_order(model, arrays):
+    variables = [
+        (layer, variable)
+        for layer in model.layers
+        for variable in layer.trainable_weights + layer.non_trainable_weights
+    ]
+    for (_, variable), array in zip(variables, arrays):
+        if tuple(variable.shape) != array.shape:
+            raise ValueError(f"{variable.path} is {tuple(variable.shape)}, not {array.shape}")
+    for (layer, variable), array in zip(variables, arrays):
+        variable.assign(array)
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
+    return model
+
+
+def _set_by_structure(model, path):
+    """Nested or flat (ConvNeXt), whichever the file was saved from."""
+    from kerascnn._graph import flatten
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what does not fit is an error anyway
+        try:
+            model.load_weights(path)
+        except ValueError:
+            flat = flatten(model)
+            if flat is model:
+                raise
+            model = flat
+            model.load_weights(path)
+    return model
+
+
+def _fix_efficientnet(model):
+    """Divide by the deviation, as weights="imagenet" does with a layer that Keras adds only then.
+
+    The published files of EfficientNetB0-B7 hold the deviation where the variance belongs.
+    """
+    import keras
+    import numpy as np
+
+    deviation = np.array([0.229, 0.224, 0.225], "float32")
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization) and layer.weights:
+            mean, variance, *count = layer.get_weights()
+            if np.allclose(variance, deviation, atol=1e-4):
+                layer.set_weights([mean, variance**2, *count])
+                layer.finalize_state()
