@@ -1,7 +1,10 @@
 """One decoder and one resize, for training, prediction and export alike."""
 
 import dataclasses
+import functools
 import io
+import operator
+import threading
 import warnings
 from pathlib import Path
 
@@ -13,7 +16,6 @@ from kerascnn._errors import InputError, one_of
 __all__ = ["Decoder", "decode_file"]
 
 # Raster formats decoded inside Pillow; others (EPS, PDF ...) start outside programs.
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM", "AVIF")
 _SUFFIXES = {
     "JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"},
     "MPO": {".jpg", ".jpeg", ".mpo"},
@@ -27,7 +29,16 @@ _SUFFIXES = {
 }
 SUFFIXES = frozenset().union(*_SUFFIXES.values())
 _RESIZES = ("stretch", "crop", "pad")
-_WHITE = {"RGB": (255, 255, 255), "L": 255}
+_ORIENTATION = 0x0112  # EXIF tag, 1 to 8: what turns the stored pixels upright
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +55,8 @@ class Decoder:
         channels: 3 (RGB) or 1 (grey).
         resize: "stretch" (the whole photo, its sides scaled independently: Keras's default),
             "crop" (shorter side scaled, centre kept) or "pad" (whole photo on white).
-        max_pixels: int. Larger images are refused before they are decoded.
+        max_pixels: int from 1 to 178,956,970 (Pillow's own limit). Larger images are refused
+            before they are decoded.
 
     Raises:
         InputError: an argument is outside its range.
@@ -61,30 +73,25 @@ class Decoder:
     max_pixels: int = 100_000_000
 
     def __post_init__(self):
-        size = self.image_size
-        if isinstance(size, int):
-            size = (size, size)
-        if size is not None and (len(size) != 2 or min(size) < 1):
-            raise InputError(
-                f"image_size must be an int >= 1 or (height, width). Received: {self.image_size}."
-            )
+        object.__setattr__(self, "image_size", _checked_size(self.image_size))
         if self.channels not in (1, 3):
             raise InputError(f"channels must be 1 (grey) or 3 (RGB). Received: {self.channels}.")
         one_of(self.resize, _RESIZES, "resize")
-        object.__setattr__(
-            self, "image_size", None if size is None else (int(size[0]), int(size[1]))
-        )
+        if not 1 <= self.max_pixels <= 178_956_970:
+            raise InputError(
+                f"max_pixels must be from 1 to 178,956,970. Received: {self.max_pixels}."
+            )
 
     @property
     def shape(self):
-        """(height, width, channels) of a decoded image."""
-        return (*self.image_size, self.channels)
+        """(height, width, channels) of a decoded image; None where sizes are native."""
+        return (*(self.image_size or (None, None)), self.channels)
 
     @property
     def key(self):
-        """Names everything that the decoded pixels depend on, for caches."""
+        """Names every setting, for caches: what is decoded, to which pixels, what is refused."""
         size = "x".join(map(str, self.shape))
-        return f"pixels-v1-{size}-{self.resize}"
+        return f"pixels-v1-{size}-{self.resize}-max{self.max_pixels}"
 
     def __call__(self, data):
         """Decode `data`, the bytes of an image file.
@@ -93,7 +100,7 @@ class Decoder:
             uint8 array (height, width, channels).
 
         Raises:
-            InputError: not an image, truncated, or larger than `max_pixels`.
+            InputError: not an image, damaged, or larger than `max_pixels`.
         """
         return self.decode(data)[0]
 
@@ -101,56 +108,87 @@ class Decoder:
         """As calling it, but returns the array and what was noticed, a tuple of short strings."""
         if not data:
             raise InputError("empty file")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's bomb warning: `max_pixels` decides here
+        with _quiet:
             try:
-                with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                with Image.open(io.BytesIO(data), formats=_formats()) as image:
                     return self._pixels(image)
+            except InputError:
+                raise
             except UnidentifiedImageError:
                 raise InputError("not an image") from None
             except Image.DecompressionBombError:
                 raise InputError(f"huge: more than {self.max_pixels:,} pixels") from None
-            except (
-                OSError,
-                SyntaxError,
-                ValueError,
-                EOFError,
-                IndexError,
-                KeyError,
-                TypeError,
-            ) as error:
-                if isinstance(error, InputError):
-                    raise
+            except Exception as error:  # a damaged file makes Pillow raise almost anything
                 raise InputError(f"damaged: {_first_line(error)}") from None
+
+    def read(self, path):
+        """Decode a file. Its `InputError` names the file."""
+        try:
+            return self(Path(path).read_bytes())
+        except OSError as error:
+            raise InputError(f"Cannot read {path}: {error.strerror}.") from error
+        except InputError as error:
+            raise InputError(f"Cannot read {path} as a photo: {error}.") from error
 
     def _pixels(self, image):
         width, height = image.size
         if width * height > self.max_pixels:
             raise InputError(f"huge: {width} x {height} pixels, the limit is {self.max_pixels:,}")
         notes = [f"format {image.format}"]
-        if getattr(image, "n_frames", 1) > 1 and image.format not in ("MPO", "TIFF"):
+        if getattr(image, "is_animated", False) and image.format not in ("MPO", "TIFF"):
             notes.append("animated")
         if self.image_size:  # reduces while decoding, never below twice the target
             side = 2 * max(self.image_size)
             image.draft(None, (side, side))
-        if image.getexif().get(0x0112, 1) != 1:
+        image.load()  # a TIFF turns itself here
+        turn = _TURNS.get(_orientation(image))
+        if turn is not None:
             notes.append("rotated by EXIF")
-        if image.mode != "RGB":
-            notes.append(f"mode {image.mode}")
         mode = "RGB" if self.channels == 3 else "L"
-        image = _flatten(ImageOps.exif_transpose(image), mode)
-        pixels = np.asarray(self._resized(image, mode))
+        if image.mode not in ("RGB", mode):
+            notes.append(f"mode {image.mode}")
+        image = _flatten(image if turn is None else image.transpose(turn), mode)
+        pixels = np.array(self._resized(image))
         return pixels.reshape(*pixels.shape[:2], self.channels), tuple(notes)
 
-    def _resized(self, image, mode):
+    def _resized(self, image):
         if self.image_size is None or image.size == self.image_size[::-1]:
             return image
         size = self.image_size[::-1]
         if self.resize == "crop":
             return ImageOps.fit(image, size, Image.Resampling.BILINEAR)
         if self.resize == "pad":
-            return ImageOps.pad(image, size, Image.Resampling.BILINEAR, color=_WHITE[mode])
+            return _padded(image, size)
         return image.resize(size, Image.Resampling.BILINEAR)
+
+
+def _checked_size(size):
+    """`size` as (height, width) of ints, or None."""
+    if size is None:
+        return None
+    try:
+        height, width = map(operator.index, size if isinstance(size, tuple | list) else [size] * 2)
+    except (TypeError, ValueError):
+        height = width = 0
+    if min(height, width) < 1:
+        raise InputError(
+            f"image_size must be an int >= 1, (height, width) or None. Received: {size!r}."
+        )
+    return height, width
+
+
+@functools.cache
+def _formats():
+    """The known formats that this Pillow can read; MPO is opened as JPEG."""
+    Image.init()
+    return tuple(name for name in _SUFFIXES if name in Image.OPEN)
+
+
+def _orientation(image):
+    try:
+        return image.getexif().get(_ORIENTATION)
+    except Exception:  # damaged EXIF says nothing about the pixels
+        return None
 
 
 def _flatten(image, mode):
@@ -168,8 +206,45 @@ def _flatten(image, mode):
     return image if image.mode == mode else image.convert(mode)
 
 
+def _padded(image, size):
+    """The whole image in the middle of a white one of `size`; no side vanishes."""
+    scale = min(target / side for target, side in zip(size, image.size))
+    inner = tuple(max(1, round(side * scale)) for side in image.size)
+    canvas = Image.new(image.mode, size, "white")
+    corner = tuple((target - side) // 2 for target, side in zip(size, inner))
+    canvas.paste(image.resize(inner, Image.Resampling.BILINEAR), corner)
+    return canvas
+
+
+class _Quiet:
+    """Silences warnings for any number of threads; the last one out restores the filters.
+
+    `warnings.catch_warnings` alone, entered by several threads, can leave its filters for good.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    def __enter__(self):
+        with self._lock:
+            if not self._inside:
+                self._caught = warnings.catch_warnings(action="ignore")
+                self._caught.__enter__()
+            self._inside += 1
+
+    def __exit__(self, *error):
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._caught.__exit__(*error)
+
+
+_quiet = _Quiet()
+
+
 def _first_line(error):
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def decode_file(path, image_size=None, channels=3, resize="stretch"):
@@ -184,15 +259,14 @@ def decode_file(path, image_size=None, channels=3, resize="stretch"):
 
     Raises:
         InputError: the file is missing, unreadable or no image; the message names it.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "grey.png")
+    >>> Image.new("L", (6, 4), 7).save(path)
+    >>> decode_file(path, image_size=(1, 2)).tolist()
+    [[[7, 7, 7], [7, 7, 7]]]
     """
-    path = Path(path)
-    decoder = Decoder(image_size, channels, resize)
-    try:
-        return decoder(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror}.") from error
-    except InputError as error:
-        raise InputError(f"Cannot read {path} as a photo: {error}.") from error
+    return Decoder(image_size, channels, resize).read(path)
 
 
 def expected_suffixes(image_format):
