@@ -3,8 +3,22 @@
 import importlib
 
 _MODULES = {
+    "Features": "features",
+    "Plan": "choose",
+    "Probe": "probe",
+    "Result": "run",
+    "Run": "run",
     "backbone": "backbones",
+    "compare_stages": "choose",
+    "extract_features": "features",
+    "finetune": "finetuning",
+    "fit_probe": "probe",
+    "h_score": "choose",
     "list_backbones": "backbones",
+    "load_run": "run",
+    "log_me": "choose",
+    "nearest": "retrieval",
+    "plan": "choose",
 }
 
 __all__ = list(_MODULES)

@@ -153,8 +153,9 @@ class _Extraction:
     def _compute(self, runner, stores, missing, progress):
         size = runner.batch_size
         chunks = [missing[i : i + size] for i in range(0, len(missing), size)]
-        bar = tqdm(total=len(missing), desc=f"Features ({runner.name})", unit="photo")
-        bar.disable = bar.disable or not progress
+        quiet = None if progress else True  # None: a bar on a terminal only
+        name = f"Features ({runner.name})"
+        bar = tqdm(total=len(missing), desc=name, unit="photo", disable=quiet)
         kept, held = [], 0
         with bar:
             for chunk, outputs in zip(chunks, runner(map(self._images, chunks))):

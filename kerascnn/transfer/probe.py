@@ -1,0 +1,126 @@
+"""A linear classifier on features, its strength chosen on the validation photos."""
+
+import dataclasses
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from kerascnn._errors import InputError
+
+__all__ = ["Probe", "fit_probe"]
+
+# Penalties per photo, strong to weak; the search stops when the validation loss has risen twice.
+_PENALTIES = [0.5 / 2**i for i in range(13)]
+_DEFAULT_PENALTY = 0.05  # without validation photos
+
+
+@dataclasses.dataclass
+class Probe:
+    """A softmax layer: `softmax(features @ kernel + bias)`.
+
+    Attributes:
+        kernel: float32 array (F, classes). bias: float32 array (classes,).
+        penalty: float > 0. The L2 penalty per photo that was chosen.
+        trials: list of dicts of "penalty", "loss", "accuracy", on the validation photos.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    penalty: float
+    trials: list
+
+    def predict(self, features):
+        """Class probabilities, float32 array (N, classes), of features (N, F)."""
+        return softmax(np.asarray(features) @ self.kernel + self.bias)
+
+
+def softmax(logits):
+    """Probabilities (N, classes) of logits (N, classes)."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def log_loss(probabilities, labels):
+    """Mean cross-entropy in nats of int labels (N,)."""
+    chosen = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(chosen, 1e-12)).mean())
+
+
+def accuracy(probabilities, labels):
+    """Share of photos whose most probable class is the label, in [0, 1]."""
+    return float((probabilities.argmax(axis=1) == labels).mean())
+
+
+def fit_probe(features, labels, validation=None, num_classes=None, class_weight=None):
+    """Multinomial logistic regression with the L2 penalty that predicts the validation photos best.
+
+    Features are centred and divided by one number (their standard deviation over everything), so
+    that one grid of penalties suits every network; both are folded into the kernel and bias.
+    Penalties are tried from strong to weak, each starting from the last solution.
+
+    Args:
+        features: float array (N, F), or anything `np.array` reads, e.g. `Features`.
+        labels: int array (N,).
+        validation: pair (features (M, F), labels (M,)), or None: the penalty is then 0.05.
+        num_classes: int, or None for the highest label plus one.
+        class_weight: dict class -> weight, or None.
+
+    Returns:
+        `Probe`.
+
+    Raises:
+        InputError: fewer than two classes among the labels.
+
+    >>> rng = np.random.default_rng(0)
+    >>> x, y = rng.normal(size=(60, 5)), np.arange(60) % 3
+    >>> x[np.arange(60), y] += 4
+    >>> probe = fit_probe(x[:30], y[:30], (x[30:], y[30:]))
+    >>> accuracy(probe.predict(x[30:]), y[30:]) > 0.9
+    True
+    """
+    labels = np.asarray(labels)
+    if len(np.unique(labels)) < 2:
+        raise InputError(
+            f"A classifier needs photos of two classes. Received: {len(np.unique(labels))}."
+        )
+    num_classes = num_classes or int(labels.max()) + 1
+    x = np.array(features, dtype=np.float32)  # our own copy: it is scaled in place
+    mean, scale = x.mean(axis=0), float(x.std()) or 1.0
+    x -= mean
+    x /= scale
+    if validation is None or not len(validation[1]):
+        fitted = _logistic(_DEFAULT_PENALTY, len(x), class_weight).fit(x, labels)
+        return Probe(*_folded(fitted, num_classes, mean, scale), _DEFAULT_PENALTY, [])
+    held = (np.asarray(validation[0], dtype=np.float32), np.asarray(validation[1]))
+    best, trials = None, []
+    fitted = _logistic(_PENALTIES[0], len(x), class_weight)
+    for penalty in _PENALTIES:
+        fitted.set_params(C=1 / (penalty * len(x))).fit(x, labels)
+        probe = Probe(*_folded(fitted, num_classes, mean, scale), penalty, trials)
+        guess = probe.predict(held[0])
+        loss = log_loss(guess, held[1])
+        trials.append({"penalty": penalty, "loss": loss, "accuracy": accuracy(guess, held[1])})
+        losses = [trial["loss"] for trial in trials]
+        if loss == min(losses):
+            best = probe
+        elif losses[-1] > losses[-2] > losses[-3]:
+            break
+    return best
+
+
+def _logistic(penalty, count, class_weight):
+    return LogisticRegression(
+        C=1 / (penalty * count), max_iter=1000, warm_start=True, class_weight=class_weight
+    )
+
+
+def _folded(fitted, num_classes, mean, scale):
+    """(kernel, bias) over unscaled features; classes without photos get probability 0."""
+    weights, bias = fitted.coef_, fitted.intercept_
+    if len(fitted.classes_) == 2:  # one logit: half of it for one class, half against the other
+        weights, bias = np.concatenate([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
+    kernel = np.zeros((len(mean), num_classes))
+    biases = np.full(num_classes, -30.0)
+    kernel[:, fitted.classes_] = weights.T / scale
+    biases[fitted.classes_] = bias - mean @ (weights.T / scale)
+    return kernel.astype(np.float32), biases.astype(np.float32)
