@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from kerascnn._errors import InputError
 
@@ -78,7 +79,13 @@ def fit_probe(features, labels, validation=None, num_classes=None, class_weight=
     >>> accuracy(probe.predict(x[30:]), y[30:]) > 0.9
     True
     """
-    labels = np.asarray(labels)
+    # The products are small: on a busy machine two BLAS threads, each spinning for the other, took
+    # 25 times as long as one.
+    with threadpool_limits(1):
+        return _fit(np.asarray(labels), features, validation, num_classes, class_weight)
+
+
+def _fit(labels, features, validation, num_classes, class_weight):
     if len(np.unique(labels)) < 2:
         raise InputError(
             f"A classifier needs photos of two classes. Received: {len(np.unique(labels))}."
