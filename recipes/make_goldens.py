@@ -1,18 +1,33 @@
-"""Make kerascnn/transfer/backbones.json by building every network of keras.applications once.
+"""Make what kerascnn/transfer and its tests hold as data, with nothing but plain Keras.
 
-python recipes/make_goldens.py backbones
+    python recipes/make_goldens.py backbones   # kerascnn/transfer/backbones.json, 3 minutes
+    python recipes/make_goldens.py imagenet    # tests/golden/backbones_imagenet.json, 1 minute
+
+The first builds every network of keras.applications once. The second predicts photos with real
+weights, `keras.applications` and its `preprocess_input`; it needs the test data in ../shared or
+in $KERASCNN_TEST_DATA.
 """
 
+import csv
 import inspect
 import json
+import os
 import sys
 from pathlib import Path
 
 import keras
 import numpy as np
+from PIL import Image
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
+DATA = Path(os.environ.get("KERASCNN_TEST_DATA") or ROOT.parent / "shared")
 BACKBONES = ROOT / "kerascnn" / "transfer" / "backbones.json"
+IMAGENET = ROOT / "tests" / "golden" / "backbones_imagenet.json"
+
+NETWORKS = [  # builder, module, options, size, file of the weights
+    ("MobileNetV2", "mobilenet_v2", {}, 224, "mobilenet_v2_1.0_224.weights.h5"),
+    ("MobileNet", "mobilenet", {"alpha": 0.25}, 128, "mobilenet_0.25_128.weights.h5"),
+]
 
 
 def builders():
@@ -23,18 +38,18 @@ def builders():
 
 def regime(module):
     """Which preprocessing `module.preprocess_input` does, found by what it makes of a pixel."""
+    preprocess = keras.applications.imagenet_utils.preprocess_input
     x = np.array([[[[10.0, 20.0, 40.0]]]], "float32")
     y = module.preprocess_input(x.copy())
     for mode in ("tf", "torch", "caffe"):
-        if np.array_equal(
-            y, keras.applications.imagenet_utils.preprocess_input(x.copy(), mode=mode)
-        ):
+        if np.array_equal(y, preprocess(x.copy(), mode=mode)):
             return mode
     assert np.array_equal(x, y)
     return "none"
 
 
 def row(name, family, builder):
+    """What backbones.json holds of one network."""
     full = builder(weights=None)
     image_size = full.input_shape[1] or 224  # MobileNetV3 says no size; its weights are for 224
     bare = builder(weights=None, include_top=False, input_shape=(image_size, image_size, 3))
@@ -51,15 +66,62 @@ def row(name, family, builder):
     }
 
 
-def backbones():
+def make_backbones():
     rows = [row(name, *found) for name, found in builders().items()]
     smallest = {}
     for r in rows:
         smallest[r["family"]] = min(r["num_parameters"], smallest.get(r["family"], np.inf))
     rows.sort(key=lambda r: (smallest[r["family"]], r["family"], r["num_parameters"]))
+    write(BACKBONES, rows)
+
+
+def write(path, rows):
     lines = ",\n".join("  " + json.dumps(r) for r in rows)
-    BACKBONES.write_text(f"[\n{lines}\n]\n", "utf-8")
+    path.write_text(f"[\n{lines}\n]\n", "utf-8")
+
+
+def photos(folder, size):
+    """The 100 photos (100, size, size, 3) uint8 and their classes (100,).
+
+    Their shorter side is 256: it is halved while it stays above `size`, and the centre is cut out.
+    Halving averages 2x2 pixels exactly, so that no resampling filter is part of the golden.
+    """
+    with (folder / "index.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    images = []
+    for r in rows:
+        with Image.open(folder / r["file"]) as photo:
+            photo = photo.convert("RGB")
+        if min(photo.size) >= 2 * size:
+            photo = photo.reduce(2)
+        left, top = (photo.width - size) // 2, (photo.height - size) // 2
+        images.append(np.asarray(photo.crop((left, top, left + size, top + size))))
+    return np.stack(images), np.array([int(r["index"]) for r in rows])
+
+
+def golden(name, module, options, size, file):
+    """The top three of every tenth photo, and the share of all whose label is the first."""
+    images, labels = photos(DATA / "data" / "imagenet_sample100", size)
+    builder, module = getattr(keras.applications, name), getattr(keras.applications, module)
+    network = builder(weights=DATA / "weights" / file, input_shape=(size, size, 3), **options)
+    scores = network.predict(module.preprocess_input(images.astype("float32")), verbose=0)
+    top3 = np.argsort(-scores, axis=1)[::10, :3]
+    return {
+        "name": name,
+        "options": options | {"image_size": size},
+        "weights": file,
+        "top1_share": float(np.mean(scores.argmax(1) == labels)),
+        "photos": list(range(0, 100, 10)),
+        "classes": top3.tolist(),
+        "probabilities": np.take_along_axis(scores[::10], top3, 1).round(7).tolist(),
+    }
+
+
+def make_imagenet():
+    IMAGENET.parent.mkdir(exist_ok=True)
+    write(IMAGENET, [golden(*network) for network in NETWORKS])
 
 
 if __name__ == "__main__":
-    {"backbones": backbones}[sys.argv[1]]()
+    for job in sys.argv[1:] or ["backbones", "imagenet"]:
+        {"backbones": make_backbones, "imagenet": make_imagenet}[job]()
