@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import shutil
-import tempfile
+import threading
 from pathlib import Path
 
 from kerascnn._errors import InputError
@@ -19,6 +19,7 @@ def atomic_path(path):
     Args:
         path: str or path of a file. Its folder is made if it is missing.
 
+    >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> with atomic_path(folder / "a.txt") as partial:
     ...     _ = partial.write_text("whole")
@@ -29,7 +30,8 @@ def atomic_path(path):
     with said_simply(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         # The suffix stays last: Keras and NumPy choose the format by it.
-        partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+        writer = f"{os.getpid()}-{threading.get_native_id()}"
+        partial = path.with_name(f".{path.stem}.{writer}.partial{path.suffix}")
         try:
             yield partial
             with partial.open("rb") as file:
@@ -40,9 +42,17 @@ def atomic_path(path):
 
 
 def write_json(path, value):
-    """Write `value` as indented JSON, atomically."""
-    with atomic_path(path) as partial:
-        partial.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    """Write `value` as indented JSON, atomically.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "a.json")
+    >>> write_json(path, {"classes": ["blåbær"]})
+    >>> json.loads(path.read_text("utf-8"))
+    {'classes': ['blåbær']}
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    with atomic_path(path) as partial:  # a file name that is no UTF-8 becomes JSON's \udcXX
+        partial.write_text(text, "utf-8", "backslashreplace")
 
 
 _SIMPLE = {
@@ -52,6 +62,7 @@ _SIMPLE = {
     errno.EACCES: "permission is denied; choose another folder or change its permissions",
     errno.EPERM: "the operation is not permitted; choose another folder",
     errno.ENOTDIR: "a part of the path is a file, not a folder",
+    errno.EEXIST: "a part of the path is a file, not a folder",
     errno.EISDIR: "it is a folder, not a file",
     errno.ENAMETOOLONG: "the name is too long",
 }
@@ -80,29 +91,45 @@ def run_folder(path):
 
     Raises:
         InputError: `path` already holds something, cannot be written, or is in use.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "run")
+    >>> with run_folder(path) as partial:
+    ...     _ = (partial / "a.txt").write_text("done")
+    ...     path.exists()
+    False
+    >>> [file.name for file in path.iterdir()]
+    ['a.txt']
     """
     path = Path(path)
-    if path.is_file() or (path.is_dir() and any(path.iterdir())):
-        raise InputError(
-            f"{path} already exists and nothing in it was changed. "
-            "Choose another output folder, or move the old one away."
-        )
+    path = path if path.name else path.resolve()  # "." has no name to put ".partial" behind
     partial = path.with_name(path.name + ".partial")
     with said_simply(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.mkdir(exist_ok=True)
-    with lock(partial):
-        for old in partial.iterdir():
-            shutil.rmtree(old) if old.is_dir() else old.unlink()
+        if path.is_file() or (path.is_dir() and any(path.iterdir())):
+            raise InputError(
+                f"{path} already exists and nothing in it was changed. "
+                "Choose another output folder, or move the old one away."
+            )
+        partial.mkdir(parents=True, exist_ok=True)
+    with said_simply(path), lock(partial):
+        _empty(partial)
         try:
-            with said_simply(path):
-                yield partial
-                if path.is_dir():
-                    path.rmdir()
-                partial.replace(path)
+            yield partial
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
+        try:
+            partial.replace(path)
+        except OSError as error:  # hours of work: never thrown away for a name
+            raise InputError(
+                f"Cannot make {path}: something else was put there meanwhile. "
+                f"The finished run is in {partial}."
+            ) from error
+
+
+def _empty(folder):
+    for old in folder.iterdir():
+        shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
 
 
 @contextlib.contextmanager
@@ -118,7 +145,8 @@ def lock(folder):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(
-                f"Another kerascnn process is working on {folder}. Wait for it, or choose another folder."
+                f"Another kerascnn process is working on {folder}. "
+                "Wait for it, or choose another folder."
             ) from None
         yield
     finally:
