@@ -106,9 +106,12 @@ def test_what_cannot_be_written_is_said_in_one_sentence(path, reason, tmp_path):
 
 
 def test_a_full_disk_is_said_in_one_sentence():
-    with pytest.raises(InputError, match="^Cannot write /dev/full: the disk is full; free some"):
-        with said_simply("/dev/full"), Path("/dev/full").open("wb", buffering=0) as file:
-            file.write(b"x")
+    with (
+        pytest.raises(InputError, match="^Cannot write /dev/full: the disk is full; free some"),
+        said_simply("/dev/full"),
+        Path("/dev/full").open("wb", buffering=0) as file,
+    ):
+        file.write(b"x")
 
 
 def test_other_errors_of_the_system_pass_through(tmp_path):
@@ -155,18 +158,22 @@ def test_what_is_there_is_not_touched(kind, tmp_path):
     else:
         path.write_text("p")
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(InputError, match="already exists and nothing in it was changed. Choose"):
-        with run_folder(path):
-            pytest.fail("it must not begin")
+    with (
+        pytest.raises(InputError, match="already exists and nothing in it was changed. Choose"),
+        run_folder(path),
+    ):
+        pytest.fail("it must not begin")
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_hours_of_work_survive_that_the_name_was_taken_meanwhile(tmp_path):
-    with pytest.raises(InputError, match="The finished run is in .*a.partial"):
-        with run_folder(tmp_path / "a") as partial:
-            (partial / "model.keras").write_text("m")
-            (tmp_path / "a").mkdir()
-            (tmp_path / "a" / "other").write_text("")
+    with (
+        pytest.raises(InputError, match="The finished run is in .*a.partial"),
+        run_folder(tmp_path / "a") as partial,
+    ):
+        (partial / "model.keras").write_text("m")
+        (tmp_path / "a").mkdir()
+        (tmp_path / "a" / "other").write_text("")
     assert (tmp_path / "a.partial" / "model.keras").read_text() == "m"
     assert names(tmp_path / "a") == ["other"]
 
@@ -198,9 +205,11 @@ def test_two_runs_do_not_share_a_folder_and_the_dead_do_not_count(tmp_path):
     )
     try:
         assert holder.stdout.readline() == "holding\n"
-        with pytest.raises(InputError, match="Another kerascnn process is working on .*a.partial"):
-            with run_folder(tmp_path / "a"):
-                pytest.fail("it is in use")
+        with (
+            pytest.raises(InputError, match="Another kerascnn process is working on .*a.partial"),
+            run_folder(tmp_path / "a"),
+        ):
+            pytest.fail("it is in use")
         assert (tmp_path / "a.partial").is_dir()
     finally:
         holder.kill()
@@ -218,9 +227,11 @@ def test_a_lock_is_given_back(tmp_path):
 
 def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="a part of the path is a file"):
-        with run_folder(tmp_path / "file" / "a"):
-            pytest.fail("it cannot begin")
+    with (
+        pytest.raises(InputError, match="a part of the path is a file"),
+        run_folder(tmp_path / "file" / "a"),
+    ):
+        pytest.fail("it cannot begin")
 
 
 def test_permission_is_asked_before_anything_is_computed(tmp_path):
