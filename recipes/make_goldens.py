@@ -1,11 +1,11 @@
-"""Make what kerascnn/transfer and its tests hold as data, with nothing but plain Keras.
+"""Make what kerascnn/transfer and its tests hold as data.
 
     python recipes/make_goldens.py backbones   # kerascnn/transfer/backbones.json, 3 minutes
     python recipes/make_goldens.py imagenet    # tests/golden/backbones_imagenet.json, 1 minute
 
-The first builds every network of keras.applications once. The second predicts photos with real
-weights, `keras.applications` and its `preprocess_input`; it needs the test data in ../shared or
-in $KERASCNN_TEST_DATA.
+The first builds every network once. The second predicts photos with real weights, with nothing
+but `keras.applications` and its `preprocess_input`; it needs the test data in ../shared or in
+$KERASCNN_TEST_DATA.
 """
 
 import csv
@@ -49,7 +49,7 @@ def regime(module):
 
 
 def row(name, family, builder):
-    """What backbones.json holds of one network."""
+    """What backbones.json holds of one network of keras.applications."""
     full = builder(weights=None)
     image_size = full.input_shape[1] or 224  # MobileNetV3 says no size; its weights are for 224
     bare = builder(weights=None, include_top=False, input_shape=(image_size, image_size, 3))
@@ -66,8 +66,33 @@ def row(name, family, builder):
     }
 
 
+def own_row(name):
+    """The same of a builder of kerascnn.models that has packaged weights."""
+    import kerascnn as kc
+
+    builder, names = getattr(kc.models, name), kc.weights.names(name)
+    entry = kc.weights.entry(name, names[0])
+    return {
+        "name": name,
+        "family": builder.__module__.rsplit(".", 1)[-1],
+        "source": "kerascnn",
+        "image_size": entry["image_size"],
+        "channels": entry["channels"],
+        "num_parameters": builder(include_top=False).count_params(),
+        "preprocessing": "rescaling",
+        "weights": names,
+    }
+
+
+def own_names():
+    import kerascnn as kc
+
+    return [name for name in kc.models.__all__ if kc.weights.names(name)]
+
+
 def make_backbones():
-    rows = [row(name, *found) for name, found in builders().items()]
+    rows = [own_row(name) for name in own_names()]
+    rows += [row(name, *found) for name, found in builders().items()]
     smallest = {}
     for r in rows:
         smallest[r["family"]] = min(r["num_parameters"], smallest.get(r["family"], np.inf))

@@ -29,10 +29,11 @@ class Backbone:
         family: str, the module it is in, e.g. "mobilenet_v2".
         source: "keras.applications" or "kerascnn".
         image_size: int, height and width in pixels its weights were trained for.
-        channels: int, 3 for RGB.
+        channels: int, 3 for RGB, 1 for grey.
         num_parameters: int, of the default variant without its classification top.
-        preprocessing: "tf" (x / 127.5 - 1), "torch" (x / 255, mean, std), "caffe" (BGR, mean) or
-            "none" (in the network itself).
+        preprocessing: "tf" (x / 127.5 - 1), "torch" (x / 255, mean, std), "caffe" (BGR, mean),
+            "none" (in the network itself) or "rescaling" (scale and offset of the weights' entry
+            in `kerascnn.weights`).
         weights: tuple of str, names for the argument `weights`.
     """
 
@@ -71,7 +72,7 @@ def backbone(
     weights="imagenet",
     *,
     image_size=None,
-    channels=3,
+    channels=None,
     pooling="avg",
     include_top=False,
     **options,
@@ -79,18 +80,19 @@ def backbone(
     """A pretrained network that takes photos as they are: RGB, 0-255, preprocessing inside.
 
     The preprocessing equals the family's `preprocess_input` to the bit, is made of plain Keras
-    layers, and stays float32 under a mixed precision policy. So the model opens with plain Keras
-    where kerascnn is not installed.
+    layers, and stays float32 under a mixed precision policy. So a network of `keras.applications`
+    opens with plain Keras where kerascnn is not installed.
 
     Input: float32 (N, H, W, C), 0-255 (uint8 arrays are cast). Output: features (N, F) with
     pooling, a feature map (N, H', W', F) without, class scores with the top.
 
     Args:
-        name: str, a builder of `keras.applications` (`list_backbones`).
-        weights: "imagenet" (downloaded once to Keras's cache), None (random) or the path of a
-            .weights.h5, .h5 or .keras file of this network, with or without its top.
+        name: str, a builder of `keras.applications` or `kerascnn.models` (`list_backbones`).
+        weights: "imagenet" (downloaded once to Keras's cache), "mnist" (LeNet5, packaged), None
+            (random) or the path of a .weights.h5, .h5 or .keras file of this network, with or
+            without its top.
         image_size: int or (height, width) in pixels; None is the family's own, e.g. 224.
-        channels: int, as in `list_backbones`: 3 for all networks of `keras.applications`.
+        channels: int; None is the family's own: 3 in `keras.applications`, which take no other.
         pooling: "avg", "max" or None (feature map).
         include_top: bool. Whether to end with the classifier the weights were trained for.
         **options: passed to the builder, e.g. `alpha=0.25` for MobileNet, `classes=10`,
@@ -109,14 +111,15 @@ def backbone(
     """
     row = _table()[one_of(name, _table(), "backbone")]
     one_of(pooling, ["avg", "max", None], "pooling")
-    if channels != row.channels:
+    channels = channels or row.channels
+    if row.source == "keras.applications" and channels != 3:
         raise InputError(
-            f"{name} takes images of {row.channels} channels, not {channels}. "
+            f"{name} takes images of 3 channels, not {channels}. "
             "Repeat the grey channel or drop the fourth one."
         )
     builder = _builder(row, options)
-    known = isinstance(weights, str) and weights in row.weights
-    path = None if known or weights is None else _weights_file(weights, row)
+    named = isinstance(weights, str) and weights in row.weights
+    path = None if named or weights is None else _weights_file(weights, row)
 
     import keras
 
@@ -125,10 +128,10 @@ def backbone(
     height, width = _height_and_width(image_size or row.image_size)
     images = keras.Input((height, width, channels), name="images")
     arguments = {
-        "weights": weights if known else None,
+        "weights": weights if named else None,
         "include_top": include_top,
         "input_shape": (height, width, channels),
-        "input_tensor": _preprocess(images, row.preprocessing),
+        "input_tensor": _preprocessed(images, row, weights if named else row.weights[0]),
         "pooling": None if include_top else pooling,
     }
     network = _build(builder, row, arguments | options)
@@ -143,12 +146,25 @@ def backbone(
 def _builder(row, options):
     import keras
 
-    builder = getattr(keras.applications, row.name)
+    from kerascnn import models
+
+    builder = getattr(models if row.source == "kerascnn" else keras.applications, row.name)
     ours = {"weights", "include_top", "input_shape", "input_tensor", "pooling"}
     allowed = [option for option in inspect.signature(builder).parameters if option not in ours]
     for option in options:
         one_of(option, allowed, f"option of {row.name}:")
     return builder
+
+
+def _preprocessed(images, row, weights_name):
+    if row.preprocessing != "rescaling":
+        return _preprocess(images, row.preprocessing)
+    import keras
+
+    from kerascnn.weights import entry
+
+    given = entry(row.name, weights_name)["preprocessing"]
+    return keras.layers.Rescaling(given["scale"], given["offset"], dtype="float32")(images)
 
 
 def _preprocess(x, regime):

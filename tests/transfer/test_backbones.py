@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerascnn import InputError, _graph
+from kerascnn import InputError, _graph, models, weights
 from kerascnn.transfer import backbone, backbones, list_backbones
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +61,14 @@ def test_list_has_exactly_what_keras_applications_offers():
     assert {row.name for row in KERAS_ROWS} == {name for name, _ in offered}
     for row in KERAS_ROWS:
         assert hasattr(module(row), row.name) or row.family == "mobilenet_v3"
+
+
+def test_list_has_our_networks_with_packaged_weights():
+    ours = {row.name: list(row.weights) for row in ROWS.values() if row.source == "kerascnn"}
+    packaged = {name: weights.names(name) for name in models.__all__}
+    assert ours == {name: names for name, names in packaged.items() if names}
+    # LeCun et al. 1998: C1, S2, C3, S4, C5
+    assert ROWS["LeNet5"].num_parameters == 156 + 12 + 1_516 + 32 + 48_120
 
 
 def test_list_imports_neither_keras_nor_tensorflow():
@@ -224,6 +232,28 @@ def test_golden_predictions_of_real_weights_on_photos(golden, shared_data):
     # Very probably training images: this says that inputs and weights fit, not how good they are.
     share = {"MobileNetV2": 0.85, "MobileNet": 0.45}[golden["name"]]
     assert np.mean(scores.argmax(1) == labels) == golden["top1_share"] >= share
+
+
+def test_lenet5_reads_raw_digits(shared_data):
+    with np.load(shared_data("data/mnist.npz")) as mnist:
+        digits = np.pad(mnist["x_test"][:500], ((0, 0), (2, 2), (2, 2)))[..., None]
+        labels = mnist["y_test"][:500]
+    model = backbone("LeNet5", "mnist", include_top=True)
+    scores = model.predict(digits, verbose=0)
+    assert np.mean(scores.argmax(1) == labels) >= 0.98
+    scaled = digits * np.float32(0.005) - np.float32(0.1)
+    plain = models.LeNet5(weights="mnist").predict(scaled, verbose=0)
+    assert np.abs(scores - plain).max() <= 1e-5
+
+
+def test_lenet5_from_a_file_and_in_other_sizes(tmp_path):
+    features = backbone("LeNet5", "mnist")
+    assert features.input_shape == (None, 32, 32, 1) and features.output_shape == (None, 120)
+    models.LeNet5(weights="mnist").save_weights(tmp_path / "top.weights.h5")
+    again = backbone("LeNet5", tmp_path / "top.weights.h5")
+    assert _graph.weights_digest(again) == _graph.weights_digest(features)
+    wide = backbone("LeNet5", None, image_size=(40, 48), channels=3, pooling=None)
+    assert wide.output_shape == (None, 3, 5, 120)
 
 
 def test_features_of_a_file_with_the_top_and_without_are_equal(shared_data):
@@ -433,6 +463,8 @@ def test_download_that_fails_is_one_sentence(name, monkeypatch, tmp_path):
         (("MobileNet", None, {"image_size": "big"}), "`image_size` must be an int or (height"),
         (("MobileNet", None, {"image_size": (1, 2, 3)}), "`image_size` must be an int or (height"),
         (("MobileNet", None, {"channels": 1}), "takes images of 3 channels, not 1"),
+        (("LeNet5",), "Unknown weights of LeNet5: 'imagenet'."),
+        (("LeNet5", "mnist", {"channels": 3}), "do not fit"),
         (("MobileNet", "imagenet", {"alpha": 0.3}), "MobileNet cannot be built: If imagenet"),
     ],
 )
