@@ -42,7 +42,7 @@ class FanInUniform(keras.initializers.RandomUniform):
                 f"Received: fan_in={fan_in}, scale={scale}."
             )
         super().__init__(minval=-1.0, maxval=1.0, seed=seed)
-        self.fan_in = fan_in
+        self.fan_in = None if fan_in is None else np.asarray(fan_in).tolist()
         self.scale = scale
 
     def __call__(self, shape, dtype=None):

@@ -32,7 +32,7 @@ Returns a plain functional `keras.Model`. Raises `kerascnn.InputError` for argum
 
 def documented(builder):
     """Decorator: append the description of the common arguments to the docstring."""
-    builder.__doc__ = f"{inspect.cleandoc(builder.__doc__)}\n{COMMON_ARGUMENTS}"
+    builder.__doc__ = f"{inspect.cleandoc(builder.__doc__ or '')}\n{COMMON_ARGUMENTS}"
     return builder
 
 

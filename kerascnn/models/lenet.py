@@ -83,10 +83,10 @@ def LeNet5(
     | `f6`     | 84                   | 10,164         |
     | `output` | 10                   | 850            |
 
-    Each layer's output is the squashed one, 1.7159 * tanh(2/3 * a), in (-1.7159, 1.7159). Weights
-    start uniform within 2.4 / fan-in, biases at 0. Inputs: white paper -0.1, black ink 1.175 (for
-    images of bright strokes in 0-255, `keras.layers.Rescaling(0.005, -0.1)`), so that mean and
-    variance are about 0 and 1; 28x28 digits are padded to 32x32 with paper.
+    Each layer up to `f6` gives its squashed output, 1.7159 * tanh(2/3 * a), in (-1.7159, 1.7159).
+    Weights start uniform within 2.4 / fan-in, biases at 0. Inputs: white paper -0.1, black ink
+    1.175 (for images of bright strokes in 0-255, `keras.layers.Rescaling(0.005, -0.1)`), so that
+    mean and variance are about 0 and 1; 28x28 digits are padded to 32x32 with paper.
 
     Sizes above 32x32 work: `c5` is then a map, and with the top `f6` reads all of it. Without the
     top the network ends in `c5`; for the 84 features of `f6` build it with the top and take

@@ -35,7 +35,7 @@ def load(model, weights, *, builder=None, partial=False):
     """
     if weights is None:
         return
-    data, source = _content(weights, builder)
+    data, source = _content(weights, builder or model.name)
     found = _read(data, source)
     layers = [layer for layer in model.layers if layer.weights]
     expected = {layer.name: [tuple(w.shape) for w in layer.weights] for layer in layers}
@@ -82,7 +82,7 @@ def _read(data, source):
                 for group in groups
                 if len(group)
             }
-    except (OSError, KeyError, AttributeError, RuntimeError) as error:
+    except (OSError, KeyError, AttributeError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"{source} is not a whole Keras 3 weights file: it is truncated, damaged or of another "
             "format. Copy it again, or write it with `model.save_weights`."

@@ -1,0 +1,209 @@
+"""What every builder keeps. A new builder joins by its rows: the smallest member of each form."""
+
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kerascnn import InputError, models
+
+ROOT = Path(__file__).parents[2]
+BUILDERS = {  # id: (builder, its own options)
+    "LeNet5": (models.LeNet5, {}),
+    "LeNet5-modern": (models.LeNet5, {"variant": "modern"}),
+    "LeNet5-rbf": (models.LeNet5, {"output": "rbf"}),
+}
+SMALLEST = ["LeNet5"]  # of each family: what is slow runs on these in `make test`
+# Keras 3.15 saves TensorFlow variables through NumPy 1's __array__.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture(params=BUILDERS)
+def build(request):
+    builder, options = BUILDERS[request.param]
+    return lambda **common: builder(**options, **common)
+
+
+@pytest.fixture
+def model(build):
+    keras.utils.set_random_seed(0)
+    return build()
+
+
+def images(model, number=2):
+    return (
+        np.random.default_rng(0).uniform(-1, 1, (number, *model.input_shape[1:])).astype("float32")
+    )
+
+
+def run(model, x):
+    return keras.ops.convert_to_numpy(model(x))
+
+
+def test_every_builder_has_a_row():
+    assert {builder.__name__ for builder, _ in BUILDERS.values()} == set(models.__all__)
+
+
+@pytest.mark.parametrize("name", models.__all__)
+def test_signature_is_that_of_keras_applications(name):
+    builder = getattr(models, name)
+    parameters = list(inspect.signature(builder).parameters.values())
+    keras_parameters = list(inspect.signature(keras.applications.ResNet50).parameters.values())
+    assert [p.name for p in parameters[:8]] == [p.name for p in keras_parameters]
+    assert all(p.kind is p.KEYWORD_ONLY for p in parameters[8:])
+    defaults = {p.name: p.default for p in parameters[:8]}
+    assert (
+        defaults.items()
+        >= {
+            "include_top": True,
+            "weights": None,
+            "input_tensor": None,
+            "input_shape": None,
+            "pooling": None,
+            "classifier_activation": "softmax",
+            "name": name.lower(),
+        }.items()
+    )
+    for parameter in parameters:
+        assert f"{parameter.name}:" in builder.__doc__
+
+
+def test_it_is_one_flat_functional_graph_of_unique_names(model):
+    assert type(model) is type(keras.Model(i := keras.Input((1,)), i))
+    names = [layer.name for layer in model.layers]
+    assert len(set(names)) == len(names)
+    assert not any(isinstance(layer, keras.Model) for layer in model.layers)
+
+
+def test_outputs_are_probabilities(model):
+    y = run(model, images(model))
+    np.testing.assert_allclose(y.sum(-1), 1, rtol=1e-5)
+    assert (y >= 0).all()
+
+
+def test_without_activation_it_returns_logits(build, model):
+    logits = build(classifier_activation=None)
+    logits.set_weights(model.get_weights())
+    x = images(model)
+    softmax = keras.ops.softmax(run(logits, x))
+    np.testing.assert_allclose(run(model, x), softmax, atol=1e-5)
+
+
+def test_config_round_trip(model):
+    again = keras.Model.from_config(model.get_config())
+    assert again.get_config() == model.get_config()
+    again.set_weights(model.get_weights())
+    x = images(model)
+    np.testing.assert_array_equal(run(again, x), run(model, x))
+
+
+@pytest.mark.parametrize("pooling", [None, "avg", "max"])
+def test_features_are_those_of_the_whole_network(build, model, pooling):
+    features = build(include_top=False, pooling=pooling)
+    last = [layer for layer in features.layers if "pool" not in layer.name][-1].name
+    for layer in features.layers:
+        if layer.weights:
+            layer.set_weights(model.get_layer(layer.name).get_weights())
+    x = images(model)
+    maps = run(keras.Model(model.input, model.get_layer(last).output), x)
+    expected = {None: maps, "avg": maps.mean((1, 2)), "max": maps.max((1, 2))}[pooling]
+    np.testing.assert_allclose(run(features, x), expected, atol=1e-5)
+
+
+def test_preprocessing_may_be_part_of_the_graph(build, model):
+    inputs = keras.Input(model.input_shape[1:])
+    whole = build(input_tensor=keras.layers.Rescaling(0.5, 0.25)(inputs))
+    whole.set_weights(model.get_weights())
+    x = images(model)
+    expected = run(model, 0.5 * x + 0.25)
+    np.testing.assert_allclose(run(whole, x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_ends_in_float32(build, model, policy):
+    keras.config.set_dtype_policy(policy)
+    try:
+        half = build()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    half.set_weights(model.get_weights())
+    x = images(model)
+    y = run(half, x)
+    assert y.dtype == np.float32
+    assert {layer.compute_dtype for layer in half.layers} >= {policy.removeprefix("mixed_")}
+    np.testing.assert_allclose(y, run(model, x), atol=0.1)
+
+
+def test_seed_repeats_the_start(build):
+    def weights(seed):
+        keras.utils.set_random_seed(seed)
+        return build().get_weights()
+
+    first, second, other = weights(1), weights(1), weights(2)
+    assert all(np.array_equal(a, b) for a, b in zip(first, second))
+    assert any(not np.array_equal(a, b) for a, b in zip(first, other))
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in SMALLEST else pytest.mark.slow) for n in BUILDERS]
+)
+def test_it_trains_under_xla(name):
+    keras.utils.set_random_seed(0)
+    builder, options = BUILDERS[name]
+    model = builder(**options)
+    x, y = images(model), np.array([0, 1])
+    expected = run(model, x)
+    model.compile("adam", loss="sparse_categorical_crossentropy", jit_compile=True)
+    np.testing.assert_allclose(model.predict_on_batch(x), expected, rtol=1e-4, atol=1e-5)
+    first = model.train_on_batch(x, y)
+    for _ in range(5):
+        last = model.train_on_batch(x, y)
+    assert last < first
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"input_shape": (1, 1, 1)},
+        {"input_shape": "large"},
+        {"classes": 0},
+        {"pooling": "mean"},
+        {"weights": "no such weights"},
+    ],
+)
+def test_arguments_that_cannot_be_are_one_sentence(build, options):
+    with pytest.raises(InputError) as error:
+        build(**options)
+    assert "\n" not in str(error.value)
+
+
+ELSEWHERE = """
+import sys, numpy, kerascnn
+folder, *names = sys.argv[1:]
+for name in names:
+    x = numpy.load(f"{folder}/{name}.x.npy")
+    y = kerascnn.load_model(f"{folder}/{name}.keras").predict(x, verbose=0)
+    numpy.save(f"{folder}/{name}.y.npy", y)
+"""
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_a_saved_model_gives_the_same_in_another_process_and_backend(backend, tmp_path):
+    expected = {}
+    for name, (builder, options) in BUILDERS.items():
+        model = builder(**options, classifier_activation=None)
+        x = images(model, 4)
+        model.save(tmp_path / f"{name}.keras")
+        np.save(tmp_path / f"{name}.x.npy", x)
+        expected[name] = run(model, x)
+    env = os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)}
+    subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, tmp_path, *BUILDERS], env=env, check=True, timeout=120
+    )
+    for name, y in expected.items():
+        np.testing.assert_allclose(np.load(tmp_path / f"{name}.y.npy"), y, rtol=1e-5, atol=1e-4)
