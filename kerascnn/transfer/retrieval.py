@@ -31,7 +31,9 @@ def nearest(query, features, count=5):
     """
     query = _unit(np.atleast_2d(np.asarray(query, dtype=np.float32)))
     if query.shape[1:] != tuple(features.shape[1:]):
-        raise InputError(f"Query features {query.shape[1:]} and stored {features.shape[1:]} differ.")
+        raise InputError(
+            f"Query features {query.shape[1:]} and stored {features.shape[1:]} differ."
+        )
     if not 1 <= count <= len(features):
         raise InputError(f"count must be from 1 to {len(features)}. Received: {count}.")
     similarity = np.concatenate(

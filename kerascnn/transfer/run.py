@@ -233,7 +233,8 @@ class Run:
         """Accuracy and per-class figures on a folder of class folders.
 
         Args:
-            directory: str or path. Its folders are named as (some of) the classes of the run.
+            directory: str or path of class folders, named as (some of) the classes of the run; or
+                of train / validation / test folders, of which the most held-out one is used.
             progress: bool.
 
         Returns:
@@ -245,24 +246,24 @@ class Run:
         """
         d = self.decoder
         data = from_directory(
-            directory, d.image_size, channels=d.channels, resize=d.resize, splits=(1, 0, 0),
+            directory,
+            d.image_size,
+            channels=d.channels,
+            resize=d.resize,
+            splits=(1, 0, 0),
             progress=progress,
-        )  # fmt: skip
+        )
         unknown = sorted(set(data.class_names) - set(self.class_names))
         if unknown:
             raise InputError(
                 f"{directory} has classes this model does not know: {', '.join(unknown)}. "
                 f"It knows: {', '.join(self.class_names)}."
             )
-        guesses, labels = [], []
-        for split in (data.train, data.validation, data.test):
-            to_ours = np.array([self.class_names.index(name) for name in split.class_names])
-            labels.append(to_ours[split.labels])
-            for start in range(0, split.num_photos, 32):
-                rows = np.arange(start, min(start + 32, split.num_photos))
-                guesses.append(self.model.predict_on_batch(split.images(rows).astype(np.float32)))
-        scores = _scores(np.concatenate(guesses), np.concatenate(labels), self.class_names)
-        return {**scores, "num_photos": sum(map(len, labels))}
+        split = next(s for s in (data.test, data.validation, data.train) if s.num_photos)
+        numbers = np.array([self.class_names.index(name) for name in split.class_names])
+        guesses = [self.model.predict_on_batch(split[i][0]) for i in range(split.num_batches)]
+        scores = _scores(np.concatenate(guesses), numbers[split.labels], self.class_names)
+        return {**scores, "num_photos": split.num_photos}
 
 
 def load_run(path):

@@ -1,0 +1,5 @@
+"""`python -m kerascnn` is the command `kerascnn`."""
+
+from kerascnn.cli import main
+
+main()

@@ -1,0 +1,461 @@
+"""The command `kerascnn`. A command imports what it needs when it runs, so `--help` is quick."""
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kerascnn._errors import InputError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="kerascnn",
+    help="Photos in a folder -> a trained, explained, saved Keras model.\n\n"
+    "Start with `kerascnn check PHOTOS`, then `kerascnn finetune PHOTOS --output run/`, "
+    "open run/report.html, and use `kerascnn predict run/ photo.jpg`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
+_Photos = Annotated[
+    Path, typer.Argument(help="Folder of class folders, or of train/validation/test folders.")
+]
+_ImageSize = Annotated[int, typer.Option(help="Height and width in pixels the network sees.")]
+_Resize = Annotated[
+    str, typer.Option(help="stretch (whole photo), crop (its centre) or pad (whole, on white).")
+]
+_Backbone = Annotated[
+    str, typer.Option(help="Network to start from; `kerascnn models` lists them.")
+]
+_Weights = Annotated[
+    str, typer.Option(help="imagenet (downloaded once), none, or the path of a weights file.")
+]
+_Engine = Annotated[
+    str, typer.Option(help="auto, keras or openvino: what computes the frozen part on a CPU.")
+]
+_Precision = Annotated[
+    str, typer.Option(help="float32, or bfloat16 for features (faster, slightly different).")
+]
+_Seed = Annotated[int, typer.Option(help="Repeats the split, the order and the views.")]
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+):
+    if version:
+        from kerascnn import __version__
+
+        typer.echo(f"kerascnn {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+    context.obj = {"quiet": quiet}
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("kerascnn").setLevel(logging.WARNING if quiet else logging.INFO)
+    if not debug:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    photos: _Photos,
+    image_size: _ImageSize = 224,
+    seed: _Seed = 0,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Also write path, SHA-256, label, split.")
+    ] = None,
+    json_: _Json = False,
+):
+    """Read every photo once: classes, splits, and what is wrong. Nothing is changed.
+
+    Example: kerascnn check photos/
+    """
+    from kerascnn.data import Decoder, inspect_directory
+
+    inventory = inspect_directory(
+        photos, Decoder(image_size), seed=seed, progress=not context.obj["quiet"]
+    )
+    if manifest:
+        inventory.save(manifest)
+    findings = [vars(finding) for finding in inventory.findings]
+    if json_:
+        _print_json(
+            {"classes": inventory.class_names, "counts": inventory.counts(), "findings": findings}
+        )
+        return
+    counts = inventory.counts()
+    rows = [
+        [n, *(counts[s][n] for s in counts), sum(counts[s][n] for s in counts)]
+        for n in inventory.class_names
+    ]
+    total = ["total", *(sum(counts[s].values()) for s in counts), len(inventory.photos)]
+    typer.echo(_table(["class", *counts, "all"], [*rows, total]))
+    for finding in inventory.findings:
+        typer.echo(f"\n{len(finding.paths)} {finding.action}: {finding.problem}")
+        for path in finding.paths[:5]:
+            typer.echo(f"  {path}")
+        if len(finding.paths) > 5:
+            typer.echo(f"  ... and {len(finding.paths) - 5} more")
+    if not findings:
+        typer.echo("\nNo problems found.")
+
+
+@app.command()
+def finetune(
+    context: typer.Context,
+    photos: _Photos,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Run folder to make.")] = Path(
+        "run"
+    ),
+    backbone: _Backbone = "MobileNetV2",
+    weights: _Weights = "imagenet",
+    image_size: _ImageSize = 224,
+    strategy: Annotated[
+        str, typer.Option(help="auto, probe (linear), partial (last stage) or full (everything).")
+    ] = "auto",
+    epochs: Annotated[int, typer.Option(help="At most, of each training stage.")] = 12,
+    learning_rate: Annotated[float, typer.Option(help="Peak rate of the partial stage.")] = 3e-4,
+    resize: _Resize = "stretch",
+    seed: _Seed = 0,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Use the photos and splits of an earlier run.")
+    ] = None,
+    engine: _Engine = "auto",
+    precision: _Precision = "float32",
+    json_: _Json = False,
+):
+    """Train a classifier on a folder of photos and write a run folder.
+
+    It holds model.keras (preprocessing and labels inside), report.html, metrics.json, config.json,
+    manifest.csv, history.csv. The plan is chosen by how many photos there are and how similar they
+    are to what the backbone knows; test photos are used once, at the end.
+
+    Example: kerascnn finetune photos/ --backbone MobileNetV2 --output run/
+    """
+    from kerascnn._errors import one_of
+    from kerascnn._runs import run_folder
+    from kerascnn.transfer.backbones import list_backbones
+
+    one_of(backbone, [row.name for row in list_backbones()], "backbone")
+    verbose = not context.obj["quiet"]
+    start = time.perf_counter()
+    with run_folder(output) as folder:  # refused now rather than after the training
+        data = _read(photos, backbone, image_size, resize, seed, manifest, verbose)
+        from kerascnn import transfer
+
+        reading = time.perf_counter() - start
+        result = transfer.finetune(
+            data, backbone, strategy, weights=_weights(weights), epochs=epochs,
+            learning_rate=learning_rate, engine=engine, precision=precision, seed=seed,
+            verbose=verbose,
+        )  # fmt: skip
+        result.timings = {"read photos, start TensorFlow": reading, **result.timings}
+        result.write(folder)
+    if json_:
+        _print_json({**result.metrics, "output": str(output)})
+    else:
+        typer.echo(_summary(result, output))
+
+
+@app.command()
+def extract(
+    context: typer.Context,
+    photos: _Photos,
+    output: Annotated[Path, typer.Option("--output", "-o", help="An .npz file to make.")] = Path(
+        "features.npz"
+    ),
+    backbone: _Backbone = "MobileNetV2",
+    weights: _Weights = "imagenet",
+    image_size: _ImageSize = 224,
+    layer: Annotated[
+        str | None, typer.Option(help="Name of a layer; default: the pooled output.")
+    ] = None,
+    resize: _Resize = "stretch",
+    seed: _Seed = 0,
+    engine: _Engine = "auto",
+    precision: _Precision = "float32",
+    json_: _Json = False,
+):
+    """Write the features of every photo: one .npz with features, labels, paths and class names.
+
+    Features are kept in the cache: a second call, or one with ten photos more, computes what is new.
+
+    Example: kerascnn extract photos/ --layer block_12_add --output features.npz
+    """
+    import numpy as np
+
+    from kerascnn._runs import atomic_path
+
+    verbose = not context.obj["quiet"]
+    data = _read(photos, backbone, image_size, resize, seed, None, verbose)
+    from kerascnn import transfer
+
+    height, width, channels = data.image_shape
+    network = transfer.backbone(
+        backbone, _weights(weights), image_size=(height, width), channels=channels
+    )
+    options = {"engine": engine, "precision": precision, "progress": verbose}
+    arrays = {"class_names": np.array(data.class_names)}
+    for name in ("train", "validation", "test"):
+        split = getattr(data, name)
+        if split.num_photos:
+            arrays[f"{name}_features"] = np.asarray(
+                transfer.extract_features(network, split, layer, **options)
+            )
+            arrays[f"{name}_labels"] = split.labels
+            arrays[f"{name}_paths"] = np.array(split.paths)
+    with atomic_path(output) as partial, partial.open("wb") as file:
+        np.savez(file, **arrays)
+    shapes = {name: list(array.shape) for name, array in arrays.items()}
+    if json_:
+        _print_json({"output": str(output), "shapes": shapes})
+    else:
+        typer.echo(
+            _table(["array", "shape"], [[n, "x".join(map(str, s))] for n, s in shapes.items()])
+        )
+        typer.echo(f"\n{output}")
+
+
+@app.command()
+def evaluate(
+    context: typer.Context,
+    run: Annotated[Path, typer.Argument(help="Run folder, or its model.keras.")],
+    photos: _Photos,
+    json_: _Json = False,
+):
+    """Accuracy of a run on other labelled photos.
+
+    Example: kerascnn evaluate run/ photos/test
+    """
+    from kerascnn.transfer import load_run
+
+    scores = load_run(run).evaluate(photos, progress=not context.obj["quiet"])
+    if json_:
+        _print_json(scores)
+        return
+    rows = [
+        [row["name"], *(f"{row[key]:.1%}" for key in ("precision", "recall", "f1")), row["support"]]
+        for row in scores["per_class"]
+        if row["support"]
+    ]
+    low, high = scores["interval"]
+    typer.echo(_table(["class", "precision", "recall", "f1", "photos"], rows))
+    typer.echo(
+        f"\naccuracy {scores['accuracy']:.1%} (95 % interval {low:.1%} to {high:.1%}), "
+        f"balanced {scores['balanced_accuracy']:.1%}, {scores['num_photos']} photos"
+    )
+
+
+@app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(help="Run folder, or its model.keras.")],
+    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
+    top: Annotated[int, typer.Option(help="Classes to show for each photo.")] = 1,
+    json_: _Json = False,
+):
+    """Classify photos with a run.
+
+    Example: kerascnn predict run/ new_photo.jpg
+    """
+    import numpy as np
+
+    from kerascnn.data.decode import decode_file
+
+    files = _photo_files(photos)
+    for file in files:  # before TensorFlow starts: a wrong file is said at once
+        decode_file(file, 32)
+    from kerascnn.transfer import load_run
+
+    model = load_run(run)
+    rows = []
+    for file, guess in zip(files, model.predict(files)):
+        best = np.argsort(-guess)[: max(1, top)]
+        rows += [[str(file), model.class_names[i], float(guess[i])] for i in best]
+    if json_:
+        _print_json([dict(zip(("path", "class", "probability"), row)) for row in rows])
+    else:
+        typer.echo(
+            _table(["photo", "class", "probability"], [[*r[:2], f"{r[2]:.1%}"] for r in rows])
+        )
+
+
+@app.command()
+def models(json_: _Json = False):
+    """List the backbones: size in pixels, parameters, preprocessing, weights."""
+    from kerascnn.transfer.backbones import list_backbones
+
+    rows = list_backbones()
+    if json_:
+        _print_json([vars(row) for row in rows])
+        return
+    columns = ["backbone", "from", "pixels", "parameters", "preprocessing", "weights"]
+    cells = [
+        [
+            r.name,
+            r.source,
+            r.image_size,
+            f"{r.num_parameters:,}",
+            r.preprocessing,
+            ", ".join(r.weights),
+        ]
+        for r in rows
+    ]
+    typer.echo(_table(columns, cells))
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to make.")] = Path("demo"),
+    json_: _Json = False,
+):
+    """Transfer a small network from MNIST to other digits: no download, under a minute.
+
+    LeNet-5, trained on MNIST and part of this package, learns scikit-learn's digits from ten
+    labelled images a class: from scratch, as frozen features, and fine-tuned, five times each.
+    """
+    from kerascnn.transfer.demo import run_demo
+
+    result = run_demo(output, verbose=not context.obj["quiet"])
+    if json_:
+        _print_json(result)
+        return
+    typer.echo(_table(result["columns"], result["rows"]))
+    typer.echo(f"\nReport: {(output / 'report.html').resolve().as_uri()}")
+
+
+# --- pieces ----------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _importing_keras():
+    """Import Keras in a thread meanwhile: reading photos and starting TensorFlow overlap."""
+
+    def work():
+        with contextlib.suppress(Exception):  # the import below says what is wrong
+            import keras  # noqa: F401
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    yield
+    thread.join()
+
+
+def _read(photos, backbone, image_size, resize, seed, manifest, verbose):
+    """`from_directory`, its reading done while TensorFlow starts."""
+    from kerascnn.data import Decoder, inspect_directory
+    from kerascnn.transfer.backbones import list_backbones
+
+    channels = {row.name: row.channels for row in list_backbones()}.get(backbone, 3)
+    decoder = Decoder(image_size, channels, resize)
+    with _importing_keras():
+        inventory = inspect_directory(
+            photos, decoder, seed=seed, manifest=manifest, progress=verbose
+        )
+    from kerascnn.data.pipeline import ImageData, StoredPixels
+
+    read = StoredPixels(decoder, root=photos)
+    return ImageData.assemble(read, inventory, decoder, batch_size=32, one_hot=False, seed=seed)
+
+
+def _weights(text):
+    return None if text.lower() == "none" else text
+
+
+def _photo_files(paths):
+    """The photos named, and those in folders that are named, sorted."""
+    from kerascnn.data.decode import SUFFIXES
+
+    files = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(
+                p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()
+            )
+            if not inside:
+                raise InputError(f"{path} holds no photos.")
+            files += inside
+        else:
+            files.append(path)
+    return files
+
+
+def _summary(result, output):
+    metrics = result.metrics
+    lines = [f"\n{stage['name']}: {stage['what']}" for stage in result.stages]
+    if metrics["test_accuracy"] is not None:
+        low, high = metrics["test_interval"]
+        lines.append(
+            f"\nTest accuracy {metrics['test_accuracy']:.1%} "
+            f"(95 % interval {low:.1%} to {high:.1%}, {metrics['num_photos']['test']} photos)"
+        )
+    if metrics["validation_accuracy"] is not None:
+        lines.append(f"Validation accuracy {metrics['validation_accuracy']:.1%}")
+    lines += [f"Model  {output / 'model.keras'}", f"Report {output / 'report.html'}"]
+    return "\n".join(lines).lstrip()
+
+
+def _table(columns, rows):
+    """Aligned text: first column left, numbers right."""
+    cells = [[str(cell) for cell in row] for row in [columns, *rows]]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
+    numeric = [
+        i > 0 and all(row[i][:1].isdigit() for row in cells[1:]) for i in range(len(columns))
+    ]
+    lines = [
+        "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric)).rstrip()
+        for row in cells
+    ]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def _print_json(value):
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def main():
+    """Run the command; wrong input ends with one sentence on stderr and exit code 2."""
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except InputError as error:
+        _fail(str(error), 2)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail(
+            "Stopped. What was computed is in the cache; the same command goes on from there.", 130
+        )
+    except Exception as error:
+        shown = getattr(error, "format_message", None)
+        if shown:  # a wrong option or a missing argument
+            _fail(f"{shown()} Try `kerascnn --help`.", 2)
+        first = (str(error).splitlines() or [""])[0]
+        _fail(
+            f"This is a defect of kerascnn: {type(error).__name__}: {first} "
+            "(`kerascnn --debug ...` shows the traceback).",
+            1,
+        )
+
+
+def _fail(message, code):
+    if "--debug" in sys.argv and sys.exc_info()[0]:
+        import traceback
+
+        traceback.print_exc()
+    print(f"kerascnn: {message}", file=sys.stderr)
+    sys.exit(code)
