@@ -25,15 +25,20 @@ def flatten(model):
     if not nested:
         return model
 
+    def clone(layer):
+        if isinstance(layer, keras.Sequential):
+            return [clone(part) for part in layer.layers]
+        return layer.__class__.from_config(layer.get_config())
+
     def inline(layer, *args, **kwargs):
-        if not isinstance(layer, keras.Sequential):
+        if not isinstance(layer, list):
             return layer(*args, **kwargs)
         (x,) = args
-        for part in layer.layers:
-            x = part(x)
+        for part in layer:
+            x = inline(part, x)
         return x
 
-    flat = keras.models.clone_model(model, call_function=inline, recursive=True)
+    flat = keras.models.clone_model(model, clone_function=clone, call_function=inline)
     for layer in _leaves(model):
         if layer.weights:
             flat.get_layer(layer.name).set_weights(layer.get_weights())
@@ -115,7 +120,7 @@ def freeze_boundary(model):
     VGG16 is `block4_pool`.
 
     A network whose stages are joined by more than one tensor (NASNet) has no cut between them; its
-    boundary is in the stem, and nearly all of it trains.
+    boundary is in the stem, and nearly all of it trains. The preprocessing alone is no boundary.
 
     Args:
         model: functional `keras.Model` over images, with or without pooling and top.
@@ -133,10 +138,10 @@ def freeze_boundary(model):
     if worked:
         smallest = min(cuts[i].area for i in worked)
         stage = next(i for i in worked if cuts[i].area == smallest)
-    if not stage:
+    if not stage or stage == worked[0]:
         raise InputError(f"{model.name!r} has no stage to freeze before its last one.")
     candidates, crossed = [], 0
-    for cut in reversed(cuts[:stage]):
+    for cut in reversed(cuts[worked[0] : stage]):
         candidates.append(cut)
         crossed += cut.kernels
         if crossed > 1:

@@ -98,6 +98,8 @@ BOUNDARIES = [  # builder, size, boundary of the last stage, its shape: read off
     ("DenseNet121", 224, "pool4_pool", (7, 7, 512)),
     ("VGG16", 224, "block4_pool", (14, 14, 512)),
     ("InceptionV3", 299, "mixed7", (17, 17, 768)),
+    # two tensors join its cells from the stem on
+    ("NASNetMobile", 224, "stem_bn1", (111, 111, 32)),
 ]
 
 
@@ -118,7 +120,8 @@ def test_freeze_boundary_ignores_the_top_and_pooling(mobilenet_v2):
 
 def test_freeze_boundary_says_when_there_is_none():
     inputs = keras.Input((8, 8, 3))
-    one_stage = keras.Model(inputs, layers.Conv2D(4, 3, padding="same")(inputs), name="flat")
+    x = layers.Rescaling(2.0)(inputs)
+    one_stage = keras.Model(inputs, layers.Conv2D(4, 3, padding="same")(x), name="flat")
     with pytest.raises(InputError, match="'flat' has no stage to freeze"):
         _graph.freeze_boundary(one_stage)
     any_size = keras.Input((None, None, 3))
@@ -192,17 +195,18 @@ def test_output_of_a_layer_of_a_part(small_mobilenet):
 
 
 def test_flatten_dissolves_sequential_models():
-    inner = keras.Sequential(
-        [keras.Input((4,)), layers.Dense(3, name="a"), layers.BatchNormalization(name="b")]
-    )
+    pair = [layers.Dense(3, name="a"), layers.BatchNormalization(name="b")]
+    inner = keras.Sequential([keras.Input((4,)), keras.Sequential(pair)])
     inputs = keras.Input((4,), name="x")
     model = keras.Model(inputs, layers.Dense(2, name="c")(inner(inputs)))
-    inner.get_layer("b").set_weights([np.full(3, i, "float32") for i in (1, 2, 3, 4)])
+    pair[1].set_weights([np.full(3, i, "float32") for i in (1, 2, 3, 4)])
     flat = _graph.flatten(model)
     assert [layer.name for layer in flat.layers[1:]] == ["a", "b", "c"]
     x = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
     assert np.array_equal(flat(x), model(x))
     assert _graph.flatten(flat) is flat
+    trunk, tail = _graph.split(flat, "a")
+    assert np.array_equal(tail(trunk(x)), model(x))
 
 
 def test_frozen_batch_norm_keeps_its_statistics_under_fit(small_mobilenet):

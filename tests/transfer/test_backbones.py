@@ -215,7 +215,8 @@ def equal_to_plain_keras(name, options, size, tmp_path):
     assert np.ptp(y) > 0
     assert np.array_equal(model.predict(x, verbose=0), y)
     assert not any(isinstance(layer, keras.Model) for layer in model.layers)
-    assert _graph.cut_points(model)
+    trunk, tail = _graph.split(model, _graph.freeze_boundary(model))
+    assert tail.output_shape == model.output_shape and trunk.weights and tail.weights
     assert model.input_shape == (None, size, size, 3) and model.input.dtype == "float32"
     return model
 
