@@ -68,6 +68,7 @@ def _top(
     context.obj = {"quiet": quiet}
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("kerascnn").setLevel(logging.WARNING if quiet else logging.INFO)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its advice is not for users of ours
     if not debug:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 

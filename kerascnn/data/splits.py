@@ -1,5 +1,6 @@
 """Disjoint stratified splits that depend on the seed and the photos alone."""
 
+import collections
 import hashlib
 
 from kerascnn._errors import InputError
@@ -29,23 +30,25 @@ def stratified_split(labels, groups, fractions=(0.8, 0.1, 0.1), seed=0):
         List of split names, one per item.
 
     Raises:
-        InputError: the fractions are not three shares that sum to 1.
+        InputError: the fractions are not three shares that sum to 1, or there is not one group
+            for each label.
 
     >>> parts = stratified_split(["cat"] * 10 + ["dog"] * 10, [f"photo{i}" for i in range(20)])
     >>> parts[:10].count("train"), parts[10:].count("validation"), parts.count("test")
     (8, 1, 2)
     """
-    if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+    fractions = checked_fractions(fractions)
+    if len(labels) != len(groups):
         raise InputError(
-            f"fractions must be three shares >= 0 that sum to 1, e.g. (0.8, 0.1, 0.1). "
-            f"Received: {tuple(fractions)}."
+            f"Expected one group for each label. Received: {len(labels)} labels, "
+            f"{len(groups)} groups."
         )
     label_of = {}
     for label, group in zip(labels, groups):
         label_of.setdefault(group, label)
-    by_class = {}
+    by_class = collections.defaultdict(list)
     for group, label in label_of.items():
-        by_class.setdefault(label, []).append(group)
+        by_class[label].append(group)
     split_of = {}
     for members in by_class.values():
         members.sort(key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).digest())
@@ -59,4 +62,77 @@ def _held_out(count, fractions):
     """How many of a class's `count` groups are held out for (validation, test)."""
     if count < 3:
         return 0, 0
-    return tuple(max(1, round(count * share)) if share else 0 for share in fractions[1:])
+    held = [max(1, round(count * share)) if share else 0 for share in fractions[1:]]
+    while sum(held) > count - (fractions[0] > 0):  # rounded up together
+        held[held.index(max(held))] -= 1
+    return held
+
+
+def checked_fractions(fractions):
+    """`fractions` as a tuple, or an `InputError`."""
+    try:
+        shares = tuple(map(float, fractions))
+    except (TypeError, ValueError):
+        shares = ()
+    if len(shares) != 3 or not min(shares) >= 0 or not abs(sum(shares) - 1) <= 1e-6:
+        raise InputError(
+            "Splits must be three shares >= 0 for training, validation and test that sum to 1, "
+            f"e.g. (0.8, 0.1, 0.1). Received: {str(fractions)[:80]}."
+        )
+    return shares
+
+
+def assign_splits(photos, fractions, seed, findings):
+    """Give every photo a split, so that equal files never cross; the photos that are left.
+
+    Args:
+        photos: list of `Photo`; `split` is None where it is free, else it is kept. What has no
+            photos of its own is taken from the free ones and those of "train".
+        fractions: three shares. seed: int.
+        findings: {(problem, action): paths}; what is noticed is added.
+    """
+    fractions = checked_fractions(fractions)
+    given = {photo.split for photo in photos} - {None}
+    if given:
+        photos = _without_leaks(photos, findings)
+        _, *held = (0 if part in given else share for part, share in zip(SPLITS, fractions))
+        fractions = (max(0.0, 1 - sum(held)), *held)
+    free = [photo for photo in photos if photo.split in (None, "train")]
+    parts = stratified_split([p.label for p in free], [p.digest for p in free], fractions, seed)
+    for photo, part in zip(free, parts):
+        photo.split = part
+    _note_repeats(photos, findings)
+    _note_small_classes(photos, findings)
+    return photos
+
+
+def _without_leaks(photos, findings):
+    """Of equal files in several splits only those in the most held-out one stay."""
+    rank = {split: i for i, split in enumerate((None, *SPLITS))}
+    highest = collections.defaultdict(int)
+    for photo in photos:
+        highest[photo.digest] = max(highest[photo.digest], rank[photo.split])
+    kept = []
+    for photo in photos:
+        if rank[photo.split] < highest[photo.digest]:
+            findings["also in a held-out split", "skipped"].append(photo.path)
+        else:
+            kept.append(photo)
+    return kept
+
+
+def _note_repeats(photos, findings):
+    seen = collections.Counter((photo.digest, photo.label) for photo in photos)
+    repeats = [photo.path for photo in photos if seen[photo.digest, photo.label] > 1]
+    if repeats:
+        findings["same photo twice in a class", "kept"] += repeats
+
+
+def _note_small_classes(photos, findings):
+    by_class = collections.defaultdict(list)
+    for photo in photos:
+        by_class[photo.label].append(photo)
+    for label, members in sorted(by_class.items()):
+        if len({photo.digest for photo in members}) < 3:
+            paths = [photo.path for photo in members]
+            findings[f"class {label!r} has fewer than 3 photos", "kept"] += paths

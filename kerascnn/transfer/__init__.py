@@ -3,6 +3,7 @@
 import importlib
 
 _MODULES = {
+    "FeatureExtractor": "features",
     "Features": "features",
     "Plan": "choose",
     "Probe": "probe",

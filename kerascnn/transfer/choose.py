@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from kerascnn import _graph
-from kerascnn.transfer.features import extract_features
+from kerascnn.transfer.features import FeatureExtractor
 from kerascnn.transfer.probe import fit_probe
 
 __all__ = ["Plan", "compare_stages", "h_score", "log_me", "plan"]
@@ -104,9 +104,9 @@ def compare_stages(backbone, data, layers=None, *, engine="auto", progress=True)
         "validation_accuracy", "validation_loss" (None without validation photos), "probe".
     """
     layers = [*_graph.stage_ends(backbone), None] if layers is None else list(layers)
-    options = {"engine": engine, "progress": progress}
-    train = extract_features(backbone, data.train, layers, **options)
-    held = extract_features(backbone, data.validation, layers, **options)
+    extractor = FeatureExtractor(backbone, layers, engine=engine)
+    train = extractor(data.train, progress=progress)
+    held = extractor(data.validation, progress=progress)
     rows = []
     for layer in layers:
         probe = fit_probe(

@@ -58,32 +58,28 @@ class OpenVINOEngine:
             path.write_bytes(_constant_graph(model))
             network = core.read_model(path)
         settings = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "THROUGHPUT"}
-        self._compiled = core.compile_model(network, "CPU", settings)
-        self._queue = openvino.AsyncInferQueue(self._compiled)
-        self._queue.set_callback(self._keep)
-        self._done = {}
-
-    def _keep(self, request, number):
-        count = len(self._compiled.outputs)
-        self._done[number] = [request.get_output_tensor(i).data.copy() for i in range(count)]
+        self._queue = openvino.AsyncInferQueue(core.compile_model(network, "CPU", settings))
+        self._queue.set_callback(_keep)
 
     def __call__(self, batches):
         """Yield the list of outputs (float32 arrays) of each uint8 batch, in order."""
-        waiting, ahead = 0, 2 * len(self._queue)
+        done, ahead, number = {}, 2 * len(self._queue), -1
         for number, batch in enumerate(batches):
-            self._queue.start_async({0: batch}, number)
-            if number - waiting >= ahead:
-                yield self._result(waiting)
-                waiting += 1
-        self._queue.wait_all()
-        while self._done:
-            yield self._result(waiting)
-            waiting += 1
+            self._queue.start_async({0: batch}, (done, number))
+            if number >= ahead:
+                yield self._take(done, number - ahead)
+        for rest in range(max(0, number - ahead + 1), number + 1):
+            yield self._take(done, rest)
 
-    def _result(self, number):
-        while number not in self._done:
-            time.sleep(0.0005)
-        return self._done.pop(number)
+    def _take(self, done, number):
+        if number not in done:
+            self._queue.wait_all()  # raises what went wrong, if anything did
+        return done.pop(number)
+
+
+def _keep(request, place):
+    done, number = place
+    done[number] = [tensor.data.copy() for tensor in request.output_tensors]
 
 
 def _constant_graph(model):
@@ -91,7 +87,7 @@ def _constant_graph(model):
     import tensorflow as tf
 
     state = [
-        [keras.ops.convert_to_numpy(variable) for variable in variables]
+        [variable.numpy() for variable in variables]
         for variables in (model.trainable_variables, model.non_trainable_variables)
     ]
 

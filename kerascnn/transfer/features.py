@@ -1,7 +1,11 @@
 """Features of a frozen network, computed once and kept on disk."""
 
+import atexit
 import hashlib
 import json
+import shutil
+import tempfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,7 +17,7 @@ from kerascnn.data import RowStore, cache_folder
 from kerascnn.data import view as view_of
 from kerascnn.transfer.engines import choose_engine
 
-__all__ = ["Features", "extract_features"]
+__all__ = ["FeatureExtractor", "Features", "extract_features"]
 
 _SAMPLE = 32  # photos on which engines are compared
 
@@ -87,117 +91,143 @@ def extract_features(
     >>> np.asarray(kc.transfer.extract_features(network, data.train)).shape  # doctest: +SKIP
     (1624, 1280)
     """
-    if views < 1:
-        raise InputError(f"views must be an int >= 1. Received: {views}.")
-    layers = layer if isinstance(layer, list | tuple) else [layer]
-    model = _feature_model(backbone, layers, pooling)
-    extraction = _Extraction(model, split, views, seed, cache)
-    features = extraction.run(engine, precision, progress)
-    return dict(zip(layers, features)) if isinstance(layer, list | tuple) else features[0]
+    extractor = FeatureExtractor(
+        backbone, layer, pooling=pooling, cache=cache, engine=engine, precision=precision
+    )
+    return extractor(split, views=views, seed=seed, progress=progress)
 
 
-def _feature_model(backbone, layers, pooling):
-    """A model from photos to the (pooled) outputs of `layers`, sharing the backbone's weights."""
-    tensors = [
-        backbone.output if name is None else _graph.output_of(backbone, name) for name in layers
-    ]
-    if pooling == "avg":
-        pool = keras.layers.GlobalAveragePooling2D
-        tensors = [pool()(x) if len(x.shape) == 4 else x for x in tensors]
-    return keras.Model(backbone.inputs[0], tensors if len(tensors) > 1 else tensors[0])
+class FeatureExtractor:
+    """`extract_features` for several splits: the network is prepared, and the engine chosen, once.
 
+    The network must not be trained while an extractor for it is in use.
 
-class _Extraction:
-    """One pass over the photos and views that some of the stores still miss."""
+    Args:
+        backbone, layer, pooling, cache, engine, precision: as for `extract_features`.
+    """
 
-    def __init__(self, model, split, views, seed, cache):
-        self.model = model
-        self.split = split
-        self.seed = seed
-        self.cache = cache
-        self.identity = _identity(model)
-        self.keys = [
-            f"{digest} {split.decoder.key} view{view}{f' seed{seed}' if view > 1 else ''}"
-            for view in range(views)
-            for digest in split.digests
-        ]
+    def __init__(
+        self,
+        backbone,
+        layer=None,
+        *,
+        pooling="avg",
+        cache=True,
+        engine="auto",
+        precision="float32",
+    ):
+        self._layers = layer if isinstance(layer, list | tuple) else [layer]
+        self._single = self._layers is not layer
+        tensors = [_tensor(backbone, name, pooling) for name in self._layers]
+        image = backbone.inputs[0]
+        self._model = keras.Model(image, tensors[0] if len(tensors) == 1 else tensors)
+        # Each output by its own part of the graph: found again, whatever it was computed with.
+        self._identities = [_identity(keras.Model(image, tensor)) for tensor in tensors]
+        self._shapes = [tuple(tensor.shape[1:]) for tensor in tensors]
+        self._wanted = engine, precision
+        self._root = cache_folder() / "features" if cache else _temporary_folder()
+        self._engine = None
 
-    def run(self, engine, precision, progress):
-        for name in self._engine_names(engine, precision):  # all cached: nothing to build
+    def __call__(self, split, *, views=1, seed=0, progress=True):
+        """`Features` of a split, or a dict layer -> `Features` if a list of layers was given."""
+        if views < 1:
+            raise InputError(f"views must be an int >= 1. Received: {views}.")
+        photos = _Views(split, views, seed)
+        names = [self._engine.name] if self._engine else _engine_names(*self._wanted)
+        for name in names:  # all cached: nothing to start
             stores = self._stores(name)
-            if not len(self._missing(stores)):
-                return [Features(s, s.find(self.keys), 0) for s in stores]
-        sample = self.split.images(np.arange(min(_SAMPLE, self.split.num_photos)))
-        runner = choose_engine(self.model, engine, precision, sample)
-        stores = self._stores(runner.name)
-        missing = self._missing(stores)
-        self._compute(runner, stores, missing, progress)
-        return [Features(store, store.find(self.keys), len(missing)) for store in stores]
+            if not len(_missing(stores, photos.keys)):
+                return self._found(stores, photos.keys, 0)
+        if self._engine is None:
+            sample = split.images(np.arange(min(_SAMPLE, split.num_photos)))
+            self._engine = choose_engine(self._model, *self._wanted, sample)
+        stores = self._stores(self._engine.name)
+        missing = _missing(stores, photos.keys)
+        self._compute(stores, photos, missing, progress)
+        return self._found(stores, photos.keys, len(missing))
 
-    def _engine_names(self, engine, precision):
-        if precision != "float32":
-            return [f"openvino-{precision}"]
-        names = {"keras": ["keras"], "openvino": ["openvino-float32"]}
-        return names.get(engine, ["openvino-float32", "keras"])
+    def _found(self, stores, keys, num_computed):
+        features = [Features(store, store.find(keys), num_computed) for store in stores]
+        return features[0] if self._single else dict(zip(self._layers, features))
 
     def _stores(self, engine_name):
-        key = hashlib.sha256(f"{self.identity} {engine_name}".encode()).hexdigest()[:24]
-        root = cache_folder() / "features" if self.cache else _temporary(self)
-        shapes = [tuple(tensor.shape[1:]) for tensor in self.model.outputs]
-        return [RowStore(root / f"{key}-{i}", shape, "float32") for i, shape in enumerate(shapes)]
+        keys = [f"{identity} {engine_name}".encode() for identity in self._identities]
+        folders = [self._root / hashlib.sha256(key).hexdigest()[:24] for key in keys]
+        return [RowStore(f, shape, "float32") for f, shape in zip(folders, self._shapes)]
 
-    def _missing(self, stores):
-        absent = np.any([store.find(self.keys) < 0 for store in stores], axis=0)
-        return np.flatnonzero(absent)
-
-    def _compute(self, runner, stores, missing, progress):
-        size = runner.batch_size
+    def _compute(self, stores, photos, missing, progress):
+        size = self._engine.batch_size
         chunks = [missing[i : i + size] for i in range(0, len(missing), size)]
         quiet = None if progress else True  # None: a bar on a terminal only
-        name = f"Features ({runner.name})"
+        name = f"Features ({self._engine.name})"
         bar = tqdm(total=len(missing), desc=name, unit="photo", disable=quiet)
         kept, held = [], 0
         with bar:
-            for chunk, outputs in zip(chunks, runner(map(self._images, chunks))):
+            for chunk, outputs in zip(chunks, self._engine(map(photos.images, chunks))):
                 kept.append((chunk, outputs))
                 held += sum(output.nbytes for output in outputs)
                 if held > 4_000_000:  # a write is a disk flush: not one for each batch
-                    self._keep(stores, kept)
+                    _keep(stores, photos.keys, kept)
                     kept, held = [], 0
                 bar.update(len(chunk))
-            self._keep(stores, kept)
+            _keep(stores, photos.keys, kept)
 
-    def _keep(self, stores, kept):
-        if not kept:
-            return
-        keys = [self.keys[i] for chunk, _ in kept for i in chunk]
-        for number, store in enumerate(stores):
-            store.append(keys, np.concatenate([outputs[number] for _, outputs in kept]))
 
-    def _images(self, rows):
-        """uint8 photos of the given rows; row v * N + i is view v of photo i."""
+class _Views:
+    """The views of a split's photos; row v * N + i is view v of photo i."""
+
+    def __init__(self, split, views, seed):
+        self.split = split
+        self.seed = seed
+        self.keys = [
+            f"{digest} {split.decoder.key} view{number}{f' seed{seed}' if number > 1 else ''}"
+            for number in range(views)
+            for digest in split.digests
+        ]
+
+    def images(self, rows):
+        """uint8 photos (n, H, W, C) of these rows."""
         count = self.split.num_photos
-        images = self.split.images(rows % count)
-        digests = [self.split.digests[i] for i in rows % count]
-        views = rows // count
-        for view in np.unique(views[views > 0]):
-            chosen = np.flatnonzero(views == view)
-            names = [digests[i] for i in chosen]
-            images[chosen] = view_of(images[chosen], names, int(view), self.seed)
+        images, numbers = self.split.images(rows % count), rows // count
+        for number in np.unique(numbers[numbers > 0]):
+            chosen = np.flatnonzero(numbers == number)
+            names = [self.split.digests[rows[i] % count] for i in chosen]
+            images[chosen] = view_of(images[chosen], names, int(number), self.seed)
         return images
 
 
-def _temporary(owner):
-    """A folder that goes with the process."""
-    import atexit
-    import shutil
-    import tempfile
-    from pathlib import Path
+def _tensor(backbone, name, pooling):
+    tensor = backbone.output if name is None else _graph.output_of(backbone, name)
+    if pooling == "avg" and len(tensor.shape) == 4:
+        return keras.layers.GlobalAveragePooling2D()(tensor)
+    return tensor
 
-    if not hasattr(owner, "folder"):
-        owner.folder = Path(tempfile.mkdtemp(prefix="kerascnn-"))
-        atexit.register(shutil.rmtree, owner.folder, ignore_errors=True)
-    return owner.folder
+
+def _engine_names(engine, precision):
+    """The names under which features may be in the cache, best first."""
+    if precision != "float32":
+        return [f"openvino-{precision}"]
+    names = {"keras": ["keras"], "openvino": ["openvino-float32"]}
+    return names.get(engine, ["openvino-float32", "keras"])
+
+
+def _missing(stores, keys):
+    return np.flatnonzero(np.any([store.find(keys) < 0 for store in stores], axis=0))
+
+
+def _keep(stores, keys, kept):
+    if not kept:
+        return
+    names = [keys[i] for chunk, _ in kept for i in chunk]
+    for number, store in enumerate(stores):
+        store.append(names, np.concatenate([outputs[number] for _, outputs in kept]))
+
+
+def _temporary_folder():
+    """A folder that goes with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="kerascnn-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _identity(model):

@@ -17,7 +17,7 @@ from kerascnn._runs import run_folder
 from kerascnn.data import cache_folder, view
 from kerascnn.transfer.backbones import backbone as build_backbone
 from kerascnn.transfer.choose import Plan, compare_stages, plan
-from kerascnn.transfer.features import extract_features
+from kerascnn.transfer.features import FeatureExtractor
 from kerascnn.transfer.probe import accuracy, fit_probe, log_loss
 from kerascnn.transfer.run import Result
 
@@ -131,7 +131,8 @@ class _Job:
         self.data = data
         self.config = config
         self.verbose = verbose
-        self.options = {"engine": config["engine"], "seed": config["seed"], "progress": verbose}
+        self.options = {"seed": config["seed"], "progress": verbose}
+        self.extractors = {}
         self.strategy = config["strategy"]
         self.history, self.stages, self.timings, self.tables = [], [], {}, []
         self.class_weight = _class_weight(config["class_weight"], data.train)
@@ -189,7 +190,8 @@ class _Job:
                 self.plan.reasons.append("mirrored photos do not help the linear classifier")
         self.model = _with_head(self.network, self.plan.layer, self.fitted)
         self.guess = self.fitted.predict(self.features("validation"))
-        self.record("probe", "linear classifier on frozen features", None, len(self.fitted.trials))
+        what = "linear classifier on frozen features"
+        self.record("probe", what, None, len(self.fitted.trials), self.accuracy(self.guess))
 
     def fit_probe(self, views):
         with self.timed("features"):
@@ -205,14 +207,19 @@ class _Job:
         """Features that the head reads. Only training features may be bfloat16: what is chosen
         and measured is chosen and measured on the float32 network that is saved."""
         precision = self.config["precision"] if name == "train" else "float32"
-        split = getattr(self.data, name)
-        return self.extract(split, self.plan.layer, views=views, precision=precision)
+        return self.extract(getattr(self.data, name), precision, views)
 
-    def extract(self, split, layer, **options):
+    def extract(self, split, precision, views=1):
+        layer, extractors = self.plan.layer, self.extractors
         if not split.num_photos:
             tensor = self.network.output if layer is None else _graph.output_of(self.network, layer)
             return np.empty((0, tensor.shape[-1]), np.float32)
-        return np.asarray(extract_features(self.network, split, layer, **self.options | options))
+        if precision not in extractors:
+            engine = self.config["engine"]
+            extractors[precision] = FeatureExtractor(
+                self.network, layer, engine=engine, precision=precision
+            )
+        return np.asarray(extractors[precision](split, views=views, **self.options))
 
     def score(self):
         return min(self.fitted.trials, key=lambda trial: trial["loss"])
@@ -234,14 +241,15 @@ class _Job:
             self.train("partial", self.model, self.pixels, f"layers after {boundary}")
             trunk.trainable = True
             return
+        extractor = FeatureExtractor(trunk, pooling=None, engine=self.config["engine"])
         cached = {}
 
         def read(name, rows):
             if name not in cached:
                 views = self.views if name == "train" else 1
-                options = {"pooling": None, "views": views, **self.options}
                 with self.timed("features"):
-                    cached[name] = extract_features(trunk, getattr(self.data, name), **options)
+                    split = getattr(self.data, name)
+                    cached[name] = extractor(split, views=views, **self.options)
             return cached[name][rows]
 
         self.train("partial", tail, read, f"layers after {boundary}, from cached features")
@@ -287,11 +295,14 @@ class _Job:
         else:
             model.set_weights(before)
             what += " (not kept: validation accuracy fell)"
-        self.record(stage, what, rate, len(rows), accuracy(guess, self.data.validation.labels))
+        self.record(stage, what, rate, len(rows), self.accuracy(guess))
+
+    def accuracy(self, guess):
+        labels = self.data.validation.labels
+        return accuracy(guess, labels) if len(labels) else None
 
     def no_worse(self, guess):
-        labels = self.data.validation.labels
-        return not len(labels) or accuracy(guess, labels) >= accuracy(self.guess, labels)
+        return self.accuracy(guess) is None or self.accuracy(guess) >= self.accuracy(self.guess)
 
     def predict(self, model, batches):
         if not batches.num_photos:
@@ -300,10 +311,7 @@ class _Job:
 
     # --- after training ----------------------------------------------------------------------
 
-    def record(self, name, what, rate, epochs, validation_accuracy=None):
-        labels = self.data.validation.labels
-        if validation_accuracy is None and len(labels):
-            validation_accuracy = accuracy(self.guess, labels)
+    def record(self, name, what, rate, epochs, validation_accuracy):
         self.stages.append(
             {
                 "name": name,
@@ -345,7 +353,7 @@ class _Job:
             return []
         labels, rows = self.data.validation.labels, []
         for precision in ("float32", self.config["precision"]):
-            held = self.extract(self.data.validation, self.plan.layer, precision=precision)
+            held = self.extract(self.data.validation, precision)
             guess = self.fitted.predict(held)
             rows.append([precision, 100 * accuracy(guess, labels), log_loss(guess, labels)])
         note = "The linear classifier was trained on bfloat16 features; the saved model is float32."

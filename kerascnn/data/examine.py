@@ -1,0 +1,162 @@
+"""Read, hash and decode files, each once: what was found is remembered by the hash of its bytes."""
+
+import concurrent.futures
+import dataclasses
+import functools
+import hashlib
+import itertools
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import PIL
+from tqdm import tqdm
+
+from kerascnn._errors import InputError
+from kerascnn._runs import said_simply
+from kerascnn.data.decode import expected_suffixes
+from kerascnn.data.store import RowStore, cache_folder
+
+__all__ = ["Examined", "examine", "file_reader"]
+
+_WINDOW = 64  # photos in memory at a time
+_MAX_BYTES = 256_000_000  # a larger file is not read at all
+
+
+@dataclasses.dataclass
+class Examined:
+    """What a file holds.
+
+    Attributes:
+        digest: str, SHA-256 of its bytes, hexadecimal; None if it could not be read.
+        notes: tuple of str, what `Decoder.decode` noticed.
+        error: str, why it is unusable, or None.
+
+    >>> Examined(None, error="unreadable: Permission denied").error
+    'unreadable: Permission denied'
+    """
+
+    digest: str | None
+    notes: tuple = ()
+    error: str | None = None
+    pixels: np.ndarray | None = dataclasses.field(default=None, repr=False)
+
+    def problems(self, name):
+        """[(problem, what to say of the file called `name`)], for the findings."""
+        if self.error:
+            return [(self.error.split(":")[0], f"{name} ({self.error})")]
+        found = []
+        for note in self.notes:
+            kind, _, value = note.partition(" ")
+            if kind == "mode":
+                found.append((f"not RGB ({value}), converted", name))
+            elif kind != "format":
+                found.append((note, name))
+            elif Path(name).suffix.lower() not in expected_suffixes(value):
+                found.append(("file name does not fit its format", f"{name} (is {value})"))
+        return found
+
+
+def examine(readers, total, decoder, progress=True):
+    """Look at files in turn, on all cores; decode those that the cache does not hold yet.
+
+    Args:
+        readers: iterable of functions without arguments that return a file's bytes, or raise an
+            `OSError` or `InputError`.
+        total: int, their number.
+        decoder: `Decoder` with an `image_size`.
+        progress: bool. A progress bar on stderr if that is a terminal.
+
+    Yields:
+        One `Examined` for each reader, in their order. Its pixels are in the `RowStore` of
+        `decoder.key` by then.
+
+    >>> from kerascnn.data import Decoder
+    >>> [found.error for found in examine([lambda: b"text"], 1, Decoder(32), progress=False)]
+    ['not an image']
+    """
+    store = RowStore(cache_folder() / decoder.key, decoder.shape, "uint8")
+    remembered = _Remembered(cache_folder() / f"checks-{decoder.key}-{PIL.__version__}.jsonl")
+    look = functools.partial(_look, decoder=decoder, store=store, remembered=remembered)
+    hidden = None if progress else True
+    bar = tqdm(total=total, desc="Checking photos", unit="photo", disable=hidden)
+    readers = iter(readers)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, bar:
+        while window := list(itertools.islice(readers, _WINDOW)):
+            results = list(pool.map(look, window))
+            fresh = [result for result in results if result.pixels is not None]
+            if fresh:
+                store.append([r.digest for r in fresh], np.stack([r.pixels for r in fresh]))
+            results = [dataclasses.replace(result, pixels=None) for result in results]
+            remembered.add(results)
+            bar.update(len(results))
+            yield from results
+
+
+def file_reader(path):
+    """A function that reads the file at `path`, unless it is absurdly large.
+
+    >>> file_reader("none.jpg")()
+    Traceback (most recent call last):
+    ...
+    FileNotFoundError: [Errno 2] No such file or directory: 'none.jpg'
+    """
+
+    def read():
+        size = Path(path).stat().st_size
+        if size > _MAX_BYTES:
+            raise InputError(f"huge: {size:,} bytes")
+        return Path(path).read_bytes()
+
+    return read
+
+
+def _look(read, decoder, store, remembered):
+    try:
+        data = read()
+    except OSError as error:
+        return Examined(None, error=f"unreadable: {error.strerror}")
+    except InputError as error:
+        return Examined(None, error=str(error))
+    digest = hashlib.sha256(data).hexdigest()
+    known = remembered.get(digest)
+    if known and (known.error or digest in store):
+        return known
+    try:
+        pixels, notes = decoder.decode(data)
+    except InputError as error:
+        return Examined(digest, error=str(error))
+    return Examined(digest, notes, pixels=pixels)
+
+
+class _Remembered:
+    """What was found about each file, by content hash: lines of JSON, only ever appended to.
+
+    The file's name holds Pillow's version: another one may read what this one could not.
+    """
+
+    def __init__(self, path):
+        self._path = path
+        self._results = {}
+        if path.exists():
+            for line in path.read_bytes().splitlines():
+                try:
+                    digest, notes, error = json.loads(line)
+                    self._results[digest] = Examined(digest, tuple(notes), error)
+                except (ValueError, TypeError):  # a killed process left half a line
+                    continue
+
+    def get(self, digest):
+        return self._results.get(digest)
+
+    def add(self, results):
+        new = {r.digest: r for r in results if r.digest and r.digest not in self._results}
+        if not new:
+            return
+        lines = "".join(json.dumps([r.digest, r.notes, r.error]) + "\n" for r in new.values())
+        with said_simply(f"{self._path} (KERASCNN_CACHE names another place)"):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("ab", buffering=0) as file:  # one write: lines do not mix
+                file.write(lines.encode())
+        self._results |= new
