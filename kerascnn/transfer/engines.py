@@ -145,7 +145,8 @@ def _faster(model, sample):
         expected, keras_seconds = _timed(ours, sample)
         outputs, seconds = _timed(other, sample)
     except Exception as error:  # a network OpenVINO cannot read must not stop the work
-        _log.warning("OpenVINO could not run this network (%s); Keras is used.", error)
+        reason = " ".join(str(error).split())[:400]
+        _log.warning("OpenVINO could not run this network (%s); Keras is used.", reason)
         return ours
     agreement = min(_cosine(a, b).min() for a, b in zip(expected, outputs))
     if agreement < _MIN_COSINE:
