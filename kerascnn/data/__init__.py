@@ -18,7 +18,7 @@ _HOMES = {
     "stratified_split": "splits",
     "ImageData": "pipeline",
     "Split": "pipeline",
-    "from_arrays": "sources",
+    "from_arrays": "arrays",
     "from_directory": "sources",
     "from_tfds": "sources",
     "view": "views",

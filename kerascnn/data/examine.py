@@ -53,45 +53,48 @@ class Examined:
                 found.append((f"not RGB ({value}), converted", name))
             elif kind != "format":
                 found.append((note, name))
-            elif Path(name).suffix.lower() not in expected_suffixes(value):
+            elif Path(name).suffix.lower() not in {"", *expected_suffixes(value)}:
                 found.append(("file name does not fit its format", f"{name} (is {value})"))
         return found
 
 
-def examine(readers, total, decoder, progress=True):
+def examine(files, total, decoder, progress=True):
     """Look at files in turn, on all cores; decode those that the cache does not hold yet.
 
     Args:
-        readers: iterable of functions without arguments that return a file's bytes, or raise an
-            `OSError` or `InputError`.
+        files: iterable of (anything, function without arguments that returns a file's bytes or
+            raises an `OSError` or `InputError`).
         total: int, their number.
         decoder: `Decoder` with an `image_size`.
         progress: bool. A progress bar on stderr if that is a terminal.
 
     Yields:
-        One `Examined` for each reader, in their order. Its pixels are in the `RowStore` of
+        (anything, `Examined`) for each file, in their order. Its pixels are in the `RowStore` of
         `decoder.key` by then.
 
+    >>> import tempfile
     >>> from kerascnn.data import Decoder
-    >>> [found.error for found in examine([lambda: b"text"], 1, Decoder(32), progress=False)]
-    ['not an image']
+    >>> os.environ["KERASCNN_CACHE"] = tempfile.mkdtemp()  # or leave it: the user's cache folder
+    >>> [(name, found.error) for name, found in examine([("a", lambda: b"x")], 1, Decoder(32))]
+    [('a', 'not an image')]
     """
     store = RowStore(cache_folder() / decoder.key, decoder.shape, "uint8")
     remembered = _Remembered(cache_folder() / f"checks-{decoder.key}-{PIL.__version__}.jsonl")
     look = functools.partial(_look, decoder=decoder, store=store, remembered=remembered)
     hidden = None if progress else True
     bar = tqdm(total=total, desc="Checking photos", unit="photo", disable=hidden)
-    readers = iter(readers)
+    files = iter(files)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, bar:
-        while window := list(itertools.islice(readers, _WINDOW)):
-            results = list(pool.map(look, window))
+        while window := list(itertools.islice(files, _WINDOW)):
+            names, readers = zip(*window)
+            results = list(pool.map(look, readers))
             fresh = [result for result in results if result.pixels is not None]
             if fresh:
                 store.append([r.digest for r in fresh], np.stack([r.pixels for r in fresh]))
             results = [dataclasses.replace(result, pixels=None) for result in results]
             remembered.add(results)
             bar.update(len(results))
-            yield from results
+            yield from zip(names, results)
 
 
 def file_reader(path):

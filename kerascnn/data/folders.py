@@ -105,7 +105,7 @@ def refuse_layout(root):
     >>> refuse_layout(Path(tempfile.mkdtemp()))
     Traceback (most recent call last):
     ...
-    kerascnn._errors.InputError: ... holds no photos. Expected one folder per class with photos in it.
+    kerascnn._errors.InputError: ... holds no photos. Expected one folder per class ...
     """
     split_layout = len(_parts(root, collections.defaultdict(list))) > 1
     depth = 3 if split_layout else 2

@@ -173,15 +173,16 @@ def inspect_directory(
         files = [(photo.path, photo.label, photo.split) for photo in listed]
     else:
         files = list_files(root, findings)
-    found = examine((file_reader(root / file[0]) for file in files), len(files), decoder, progress)
-    photos = usable_photos(files, found, findings, on_error)
+    readers = [(file, file_reader(root / file[0])) for file in files]
+    examined = examine(readers, len(files), decoder, progress)
+    photos = usable_photos(examined, findings, on_error)
     if manifest:
         _compare(photos, listed, manifest)
     else:
         if not photos:
             refuse_layout(root)
         photos = assign_splits(without_contradictions(photos, findings), splits, seed, findings)
-    return finished(root, photos, findings)
+    return finished(root, photos, trainable(root, photos, findings), findings)
 
 
 def _compare(photos, listed, manifest):
@@ -201,10 +202,10 @@ def checked_decoder(decoder):
     return decoder
 
 
-def usable_photos(files, examined, findings, on_error="skip"):
-    """The `Photo`s among `files`, [(path, label, split or None)]; the others become findings."""
+def usable_photos(examined, findings, on_error="skip"):
+    """The `Photo`s among [((path, label, split or None), `Examined`)]; the rest is in findings."""
     photos = []
-    for (path, label, split), found in zip(files, examined):
+    for (path, label, split), found in examined:
         if found.error and on_error == "raise":
             raise InputError(
                 f"{path!r} cannot be used: {found.error}. Mend or remove it, or pass "
@@ -228,20 +229,25 @@ def without_contradictions(photos, findings):
     return [photo for photo in photos if len(labels[photo.digest]) == 1]
 
 
-def finished(root, photos, findings):
-    """The `Inventory` of photos that have splits; classes that cannot be trained are dropped."""
+def trainable(root, photos, findings):
+    """Names of the classes that have training photos, sorted; an `InputError` if under two."""
     usable = sorted({photo.label for photo in photos if photo.split == "train"})
     if len(usable) < 2:
         bad = sum(len(paths) for (_, action), paths in findings.items() if action == "skipped")
         raise InputError(
             f"{root} has {len(usable)} usable class{'' if len(usable) == 1 else 'es'}"
             f" ({', '.join(usable) or 'no photo could be used for training'}); at least two are "
-            f"needed, each a folder of photos.{f' {bad} files were unusable.' if bad else ''}"
+            f"needed, each with photos of its own.{f' {bad} files were unusable.' if bad else ''}"
         )
+    return usable
+
+
+def finished(root, photos, class_names, findings):
+    """The `Inventory` of photos that have splits; those of other classes are dropped."""
     for photo in photos:
-        if photo.label not in usable:
+        if photo.label not in class_names:
             problem = f"class {photo.label!r} has no training photo"
             findings[problem, "skipped"].append(photo.path)
-    photos = [photo for photo in photos if photo.label in usable]
+    photos = [photo for photo in photos if photo.label in class_names]
     listed = [Finding(*problem, paths) for problem, paths in findings.items()]
-    return Inventory(Path(root), photos, usable, listed)
+    return Inventory(Path(root), photos, class_names, listed)

@@ -1,6 +1,9 @@
-"""Data sets for `fit`: the order is a pure function of (seed, epoch), reading is a copy from disk."""
+"""Data sets for `fit`: the order is a function of (seed, epoch), reading is a copy from disk."""
 
 import dataclasses
+import functools
+import hashlib
+import numbers
 from pathlib import Path
 
 import keras
@@ -8,8 +11,8 @@ import numpy as np
 
 from kerascnn._errors import InputError
 from kerascnn._random import permutation
-from kerascnn.data.decode import Decoder, decode_file
-from kerascnn.data.inventory import Finding, Inventory, Photo
+from kerascnn.data.decode import Decoder
+from kerascnn.data.inventory import Finding, Inventory
 from kerascnn.data.store import RowStore, cache_folder
 
 __all__ = ["ImageData", "Split"]
@@ -22,7 +25,17 @@ class Split(keras.utils.PyDataset):
     hidden permutation. The object owns its position: `epoch` counts the epochs that were read and
     may be set, so a continued run sees what an uninterrupted one would have seen. Pass
     `shuffle=False` to `fit`: its own shuffling would permute the batches a second time, out of
-    a generator that nobody owns.
+    a generator that nobody owns; and no `steps_per_epoch`, which would cut epochs at will.
+
+    Args:
+        read: function (digests, paths) -> uint8 array (n, H, W, C).
+        photos: list of `Photo`.
+        class_names: list of str.
+        decoder: `Decoder` the pixels came from.
+        batch_size: int >= 1.
+        shuffle: bool. Another order each epoch, or the photos' own.
+        one_hot: bool. Labels as float vectors or as ints.
+        seed: int. Decides the orders.
 
     Attributes:
         labels: int64 array (N,), indices into `class_names`.
@@ -34,6 +47,12 @@ class Split(keras.utils.PyDataset):
     Batches:
         (images, labels): float32 (batch, H, W, C) with values 0-255, and int64 (batch,), or
         float32 (batch, classes) if `one_hot`. The last batch of an epoch may be smaller.
+
+    >>> from kerascnn.data import from_arrays
+    >>> images = np.random.default_rng(0).integers(256, size=(40, 8, 8), dtype="uint8")
+    >>> split = from_arrays(images, [0, 1] * 20, batch_size=30).train
+    >>> [batch[0].shape for batch in split]
+    [(30, 8, 8, 1), (2, 8, 8, 1)]
     """
 
     def __init__(
@@ -73,6 +92,8 @@ class Split(keras.utils.PyDataset):
         return -(-self.num_photos // self.batch_size)
 
     def __getitem__(self, index):
+        if not 0 <= index < self.num_batches:
+            raise IndexError(f"Batches are numbered 0 to {self.num_batches - 1}: {index}")
         return self.batch(self.epoch, index)
 
     def on_epoch_end(self):
@@ -82,7 +103,7 @@ class Split(keras.utils.PyDataset):
         """The photos' numbers in the order of an epoch: int64 array (N,)."""
         if not self.shuffle:
             return np.arange(self.num_photos)
-        return permutation(self.num_photos, self.seed, "order", epoch)
+        return _order(self.num_photos, self.seed, int(epoch))
 
     def batch(self, epoch, index):
         """Batch `index` of epoch `epoch`: (images, labels)."""
@@ -102,15 +123,28 @@ class Split(keras.utils.PyDataset):
         return {i: self.num_photos / (len(counts) * max(int(n), 1)) for i, n in enumerate(counts)}
 
 
+@functools.lru_cache(maxsize=4)  # every batch of an epoch asks for it
+def _order(count, seed, epoch):
+    order = permutation(count, seed, "order", epoch)
+    order.flags.writeable = False
+    return order
+
+
 @dataclasses.dataclass
 class ImageData:
     """Photos in three disjoint splits. Made by `from_directory`, `from_tfds` or `from_arrays`.
 
     Attributes:
         train, validation, test: `Split`; only `train` is shuffled.
-        class_names: list of str, sorted; label i is `class_names[i]`.
+        class_names: list of str; label i is `class_names[i]`.
         decoder: `Decoder`. How files became pixels; `read_photos` applies the same.
         inventory: `Inventory` with the manifest (`inventory.photos`) and the `findings`.
+
+    >>> from kerascnn.data import from_arrays
+    >>> images = np.random.default_rng(0).integers(256, size=(40, 8, 8), dtype="uint8")
+    >>> data = from_arrays(images, ["cat", "dog"] * 20)
+    >>> data.class_names, data.image_shape, data.test.num_photos
+    (['cat', 'dog'], (8, 8, 1), 4)
     """
 
     train: Split
@@ -138,14 +172,16 @@ class ImageData:
 
     def read_photos(self, paths):
         """Decode and resize other photos exactly as these were: uint8 (n, H, W, C)."""
-        d = self.decoder
-        return np.stack([decode_file(path, d.image_size, d.channels, d.resize) for path in paths])
+        images = [self.decoder.read(path) for path in paths]
+        return np.stack(images) if images else np.empty((0, *self.image_shape), np.uint8)
 
     @classmethod
     def assemble(cls, read, inventory, decoder, *, batch_size, one_hot, seed):
         """Make the three splits of an inventory; `read(digests, paths)` returns the pixels."""
-        if batch_size < 1:
-            raise InputError(f"batch_size must be an int >= 1. Received: {batch_size}.")
+        if not isinstance(batch_size, numbers.Integral) or batch_size < 1:
+            raise InputError(f"batch_size must be an int >= 1. Received: {batch_size!r}.")
+        if not isinstance(seed, numbers.Integral):
+            raise InputError(f"seed must be an int. Received: {seed!r}.")
         parts = {}
         for name in ("train", "validation", "test"):
             photos = [photo for photo in inventory.photos if photo.split == name]
@@ -161,25 +197,26 @@ class StoredPixels:
 
     def __init__(self, decoder, root=None):
         self.decoder = decoder
-        self.root = root
+        self.root = None if root is None else Path(root).absolute()
         self.store = RowStore(cache_folder() / decoder.key, decoder.shape, "uint8")
 
     def __call__(self, digests, paths):
         rows = self.store.find(digests)
         if (rows < 0).any():
-            self._decode_again([(d, p) for d, p, row in zip(digests, paths, rows) if row < 0])
+            self._decode_again({d: p for d, p, row in zip(digests, paths, rows) if row < 0})
             rows = self.store.find(digests)
         return self.store.read(rows)
 
     def _decode_again(self, missing):
         if self.root is None:
-            raise InputError("The cached photos of this data set were deleted while it was in use.")
-        d = self.decoder
-        files = [Path(self.root) / path for _, path in missing]
-        pixels = [decode_file(file, d.image_size, d.channels, d.resize) for file in files]
-        self.store.append([digest for digest, _ in missing], np.stack(pixels))
-
-
-def photo_rows(digests, labels, splits, prefix):
-    """Manifest rows of images that are no files: their path is `prefix/number`."""
-    return [Photo(f"{prefix}/{i}", *row) for i, row in enumerate(zip(digests, labels, splits))]
+            raise InputError(
+                "The cached photos of this data set were deleted meanwhile. Read it again."
+            )
+        pixels = []
+        for digest, path in missing.items():
+            pixels.append(self.decoder.read(self.root / path))
+            if hashlib.sha256((self.root / path).read_bytes()).hexdigest() != digest:
+                raise InputError(
+                    f"{self.root / path} was changed meanwhile. Read the folder again."
+                )
+        self.store.append(list(missing), np.stack(pixels))

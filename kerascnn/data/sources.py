@@ -1,20 +1,24 @@
-"""Where photos come from: a folder, TensorFlow Datasets, or arrays."""
+"""Where photos come from: a folder, or TensorFlow Datasets."""
 
-import hashlib
+import collections
+import functools
 from pathlib import Path
-
-import numpy as np
-from PIL import Image
-from tqdm import tqdm
 
 from kerascnn._errors import InputError
 from kerascnn.data.decode import Decoder
-from kerascnn.data.inventory import Finding, Inventory, inspect_directory
-from kerascnn.data.pipeline import ImageData, StoredPixels, photo_rows
-from kerascnn.data.splits import SPLITS, stratified_split
-from kerascnn.data.store import cache_folder
+from kerascnn.data.examine import examine
+from kerascnn.data.inventory import (
+    checked_decoder,
+    finished,
+    inspect_directory,
+    trainable,
+    usable_photos,
+    without_contradictions,
+)
+from kerascnn.data.pipeline import ImageData, StoredPixels
+from kerascnn.data.splits import SPLITS, assign_splits, checked_fractions
 
-__all__ = ["from_arrays", "from_directory", "from_tfds"]
+__all__ = ["from_directory", "from_tfds"]
 
 
 def from_directory(
@@ -56,8 +60,17 @@ def from_directory(
     Raises:
         InputError: see `inspect_directory`.
 
-    >>> data = from_directory("photos/", image_size=224)  # doctest: +SKIP
-    >>> model.fit(data.train, validation_data=data.validation, shuffle=False)  # doctest: +SKIP
+    >>> import os, tempfile
+    >>> from PIL import Image
+    >>> root = Path(tempfile.mkdtemp())
+    >>> os.environ["KERASCNN_CACHE"] = str(root / ".cache")  # or leave it: the user's cache folder
+    >>> for i, name in enumerate(["cat/1.png", "cat/2.png", "dog/3.png", "dog/4.png"]):
+    ...     (root / name).parent.mkdir(exist_ok=True)
+    ...     Image.new("RGB", (9, 9), (i, 0, 0)).save(root / name)
+    >>> data = from_directory(root, image_size=8, batch_size=3)
+    >>> images, labels = data.train[0]
+    >>> images.shape, labels.dtype, data.class_names
+    ((3, 8, 8, 3), dtype('int64'), ['cat', 'dog'])
     """
     decoder = Decoder(image_size, channels, resize)
     inventory = inspect_directory(
@@ -73,91 +86,6 @@ def from_directory(
     return ImageData.assemble(
         read, inventory, decoder, batch_size=batch_size, one_hot=one_hot, seed=seed
     )
-
-
-def from_arrays(
-    images,
-    labels,
-    image_size=None,
-    *,
-    class_names=None,
-    batch_size=32,
-    splits=(0.8, 0.1, 0.1),
-    seed=0,
-    one_hot=False,
-):
-    """Images that are in memory already.
-
-    Args:
-        images: uint8 array (N, H, W), (N, H, W, 1) or (N, H, W, 3), values 0-255.
-        labels: N ints or strs.
-        image_size: int, (height, width), or None for the size they have.
-        class_names: list of str; label i is called `class_names[i]`. None: `str(label)`.
-        batch_size, splits, seed, one_hot: as for `from_directory`. `splits` may also be a list of N
-            split names ("train", "validation", "test"; None leaves an image out).
-
-    Returns:
-        `ImageData`.
-
-    Raises:
-        InputError: shapes, lengths, dtype or label values do not fit.
-
-    >>> images = np.arange(40 * 64, dtype="uint8").reshape(40, 8, 8)
-    >>> from_arrays(images, [0, 1] * 20).train.num_photos
-    32
-    """
-    images, names = _checked(images, labels, class_names)
-    decoder = Decoder(image_size or images.shape[1:3], images.shape[-1])
-    if decoder.image_size != images.shape[1:3]:
-        images = np.stack([_resize(image, decoder.image_size) for image in images])
-    digests = [hashlib.sha256(np.ascontiguousarray(image)).hexdigest() for image in images]
-    if len(splits) != len(images):
-        splits = stratified_split(names, digests, splits, seed)
-    photos = photo_rows(digests, names, splits, "array")
-    photos = [photo for photo in photos if photo.split is not None]
-    rows = dict(zip(digests, range(len(digests))))
-    read = lambda keys, paths: images[[rows[key] for key in keys]]  # noqa: E731
-    inventory = Inventory(Path("array"), photos, _ordered(names, class_names), [])
-    return ImageData.assemble(
-        read, inventory, decoder, batch_size=batch_size, one_hot=one_hot, seed=seed
-    )
-
-
-def _checked(images, labels, class_names):
-    images, labels = np.asarray(images), np.asarray(labels)
-    images = images[..., None] if images.ndim == 3 else images
-    if images.ndim != 4 or images.shape[-1] not in (1, 3) or images.dtype != np.uint8:
-        raise InputError(
-            f"images must be uint8 of shape (N, H, W[, 1 or 3]) with values 0-255. "
-            f"Received: {images.dtype} of shape {images.shape}."
-        )
-    if labels.shape != (len(images),):
-        raise InputError(
-            f"Expected {len(images)} labels, one per image. Received shape {labels.shape}."
-        )
-    if class_names is None:
-        return images, [str(label) for label in labels]
-    if not np.issubdtype(labels.dtype, np.integer) or not 0 <= labels.min() <= labels.max() < len(
-        class_names
-    ):
-        raise InputError(
-            f"With {len(class_names)} class_names, labels must be ints from 0 to {len(class_names) - 1}. "
-            f"Received: {labels.dtype} from {labels.min()} to {labels.max()}."
-        )
-    return images, [str(class_names[label]) for label in labels]
-
-
-def _ordered(names, class_names):
-    """The given order of classes; without one, numeric where all names are numbers."""
-    if class_names is not None:
-        return [str(name) for name in class_names]
-    found = sorted(set(names))
-    return sorted(found, key=int) if all(name.isdecimal() for name in found) else found
-
-
-def _resize(image, size):
-    resized = Image.fromarray(image.squeeze()).resize(size[::-1], Image.Resampling.BILINEAR)
-    return np.asarray(resized).reshape(*size, image.shape[-1])
 
 
 def from_tfds(
@@ -192,28 +120,25 @@ def from_tfds(
     Raises:
         InputError: TFDS does not know the name, cannot fetch it, or it is not image -> label.
     """
+    decoder = checked_decoder(Decoder(image_size, channels, resize))
+    checked_fractions(splits)
     builder = _tfds_builder(name, data_dir, download)
-    decoder = Decoder(image_size, channels, resize)
-    pixels = StoredPixels(decoder)
-    to_name = builder.info.features["label"].int2str
-    digests, labels, parts, bad = [], [], [], []
-    for part, data, label in _tfds_files(builder, progress):
-        digest = hashlib.sha256(data).hexdigest()
-        try:
-            if digest not in pixels.store:
-                pixels.store.append([digest], decoder(data)[None])
-        except InputError as error:
-            bad.append(f"{part}/{len(digests)} ({error})")
-            continue
-        digests.append(digest), labels.append(to_name(label)), parts.append(part)
-    photos = photo_rows(
-        digests, labels, _tfds_parts(parts, labels, digests, splits, seed), f"tfds:{name}"
-    )
-    findings = [Finding("damaged", "skipped", bad)] if bad else []
-    names = [n for n in builder.info.features["label"].names if n in set(labels)]
-    inventory = Inventory(cache_folder(), photos, names, findings)
+    wanted = [split for split in SPLITS if split in builder.info.splits]
+    total = sum(builder.info.splits[split].num_examples for split in wanted)
+    examined = examine(_tfds_files(builder, wanted, name), total, decoder, progress)
+    findings = collections.defaultdict(list)
+    photos = without_contradictions(usable_photos(examined, findings), findings)
+    photos = assign_splits(photos, splits, seed, findings)
+    usable = trainable(f"The data set {name!r}", photos, findings)
+    names = [name for name in builder.info.features["label"].names if name in usable]
+    inventory = finished(f"tfds:{name}", photos, names, findings)
     return ImageData.assemble(
-        pixels, inventory, decoder, batch_size=batch_size, one_hot=one_hot, seed=seed
+        StoredPixels(decoder),
+        inventory,
+        decoder,
+        batch_size=batch_size,
+        one_hot=one_hot,
+        seed=seed,
     )
 
 
@@ -226,41 +151,36 @@ def _tfds_builder(name, data_dir, download):
             builder.download_and_prepare()
     except tfds.core.DatasetNotFoundError as error:
         raise InputError(
-            f"TensorFlow Datasets has no {name!r}: {str(error).splitlines()[0]}"
+            f"TensorFlow Datasets has no {name!r}: {_first_line(error)} "
+            "See https://www.tensorflow.org/datasets/catalog/overview."
         ) from error
-    except (OSError, AssertionError) as error:
-        raise InputError(f"{name!r} could not be fetched: {str(error).splitlines()[0]}") from error
-    features = builder.info.features or {}
-    if not {"image", "label"} <= set(features) or not hasattr(features["label"], "names"):
+    except (OSError, AssertionError, ValueError) as error:
+        raise InputError(f"{name!r} could not be fetched: {_first_line(error)}") from error
+    if not builder.is_prepared():
         raise InputError(
-            f"{name!r} is not a data set of images with one label each; it has {list(features)}."
+            f"{name!r} is not in {builder.data_dir}. Pass download=True, or the right data_dir."
+        )
+    image, label = (builder.info.features.get(key) for key in ("image", "label"))
+    if not (isinstance(image, tfds.features.Image) and isinstance(label, tfds.features.ClassLabel)):
+        raise InputError(
+            f"{name!r} is not a data set of images with one label each; "
+            f"it has {', '.join(builder.info.features)}."
         )
     return builder
 
 
-def _tfds_files(builder, progress):
-    """Yield (split, encoded bytes, label) in the data set's own fixed order."""
+def _tfds_files(builder, splits, name):
+    """Yield ((path, label, split), function that returns the encoded bytes) in a fixed order."""
     import tensorflow_datasets as tfds
 
-    wanted = [split for split in SPLITS if split in builder.info.splits]
-    total = sum(builder.info.splits[split].num_examples for split in wanted)
-    with tqdm(
-        total=total, desc="Reading photos", unit="photo", disable=None if progress else True
-    ) as bar:
-        for split in wanted:
-            raw = {"image": tfds.decode.SkipDecoding()}
-            for row in builder.as_dataset(
-                split=split, decoders=raw, shuffle_files=False
-            ).as_numpy_iterator():
-                yield split, row["image"], row["label"]
-                bar.update()
+    to_name = builder.info.features["label"].int2str
+    raw = {"image": tfds.decode.SkipDecoding()}
+    for split in splits:
+        rows = builder.as_dataset(split=split, decoders=raw, shuffle_files=False)
+        for i, row in enumerate(rows.as_numpy_iterator()):
+            file = (f"tfds:{name}/{split}/{i}", to_name(row["label"]), split)
+            yield file, functools.partial(bytes, row["image"])
 
 
-def _tfds_parts(parts, labels, digests, fractions, seed):
-    fractions = [0 if split in parts else share for split, share in zip(SPLITS, fractions)]
-    fractions[0] = 1 - fractions[1] - fractions[2]
-    free = [i for i, part in enumerate(parts) if part == "train"]
-    drawn = stratified_split([labels[i] for i in free], [digests[i] for i in free], fractions, seed)
-    for i, split in zip(free, drawn):
-        parts[i] = split
-    return parts
+def _first_line(error):
+    return (str(error).splitlines() or [type(error).__name__])[0]

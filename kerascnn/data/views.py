@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kerascnn._errors import InputError
 from kerascnn._random import generator
 
 __all__ = ["view"]
@@ -12,8 +13,8 @@ _SHARE = 0.08  # of the side, the largest shift of views 2, 3, ...
 def view(images, keys, number, seed=0):
     """View `number` of each photo: 0 as it is, 1 mirrored, 2 and on shifted and perhaps mirrored.
 
-    Shifts are at most 8 % of the side, filled by repeating the edge. A view depends on the photo's
-    key and the seed alone, so features of it can be computed once and kept.
+    Shifts are at most 8 % of the side (one pixel of tiny photos), filled by repeating the edge. A
+    view depends on the photo, its key and the seed alone, so features of it can be kept.
 
     Args:
         images: uint8 array (N, H, W, C), values 0-255.
@@ -24,16 +25,24 @@ def view(images, keys, number, seed=0):
     Returns:
         uint8 array (N, H, W, C).
 
+    Raises:
+        InputError: `number` is negative, or there is not one key for each photo.
+
     >>> view(np.array([[[[1], [2]]]], "uint8"), ["a"], 1).ravel().tolist()
     [2, 1]
     """
+    if number < 0:
+        raise InputError(f"number must be an int >= 0. Received: {number}.")
+    if len(keys) != len(images):
+        raise InputError(f"Expected {len(images)} keys, one per photo. Received: {len(keys)}.")
     if number == 0:
         return images
     if number == 1:
         return images[:, :, ::-1]
-    return np.stack(
-        [_shifted(image, generator(seed, "view", key, number)) for image, key in zip(images, keys)]
-    )
+    views = np.empty_like(images)
+    for i, key in enumerate(keys):
+        views[i] = _shifted(images[i], generator(seed, "view", key, number))
+    return views
 
 
 def _shifted(image, draw):
