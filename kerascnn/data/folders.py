@@ -68,9 +68,7 @@ def list_files(root, findings):
     files = []
     for prefix, split in _parts(root, findings):
         folders, loose = visible(root / prefix)
-        for name in loose:
-            if Path(name).suffix.lower() in SUFFIXES:
-                findings["photo outside the class folders", "skipped"].append(prefix + name)
+        _note_loose(prefix, loose, findings)
         for label in folders:
             inner, names = visible(root / prefix / label)
             files += [(f"{prefix}{label}/{name}", label, split) for name in names]
@@ -84,15 +82,22 @@ def list_files(root, findings):
 
 def _parts(root, findings):
     """[(prefix of paths, split)]: train / validation / test folders, or the root alone."""
-    folders, _ = visible(root)
+    folders, loose = visible(root)
     parts = {name: _SPLIT_FOLDERS.get(name.lower()) for name in folders}
     given = set(parts.values()) - {None}
     if "train" not in given or len(given) == 1:
         return [("", None)]
+    _note_loose("", loose, findings)
     for name, split in parts.items():
         if split is None:
             findings["folder beside train, validation and test", "skipped"].append(name)
     return [(f"{name}/", split) for name, split in parts.items() if split]
+
+
+def _note_loose(prefix, names, findings):
+    for name in names:
+        if Path(name).suffix.lower() in SUFFIXES:
+            findings["photo outside the class folders", "skipped"].append(prefix + name)
 
 
 def refuse_layout(root):
@@ -107,22 +112,28 @@ def refuse_layout(root):
     ...
     kerascnn._errors.InputError: ... holds no photos. Expected one folder per class ...
     """
-    split_layout = len(_parts(root, collections.defaultdict(list))) > 1
-    depth = 3 if split_layout else 2
+    splits = len(_parts(root, collections.defaultdict(list))) > 1
+    folder, photo = _first_photo(root)
+    parts = folder.relative_to(root).parts
+    too_deep = len(parts) - (2 if splits else 1)
+    if too_deep < 0:
+        raise InputError(
+            f"{folder} holds photos directly ({photo!r}). Put each class into a folder of its own."
+        )
+    if too_deep > 0:
+        mend = f"Pass the folder whose folders are the classes, here {folder.parent}."
+        if splits:
+            mend = "Class folders must stand directly in the train, validation and test folders."
+        raise InputError(
+            f"The photos of {root} are nested too deep ({'/'.join([*parts, photo])!r}). {mend}"
+        )
+
+
+def _first_photo(root):
+    """(folder, name) of the file that is called like a photo."""
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if name[0] != ".")
-        photos = sorted(name for name in files if Path(name).suffix.lower() in SUFFIXES)
-        parts = Path(folder).relative_to(root).parts
-        if photos and len(parts) + 1 < depth:
-            raise InputError(
-                f"{folder} holds photos directly ({photos[0]!r}). "
-                "Put each class into a folder of its own."
-            )
-        if photos and len(parts) + 1 > depth:
-            raise InputError(
-                f"The photos of {root} are nested too deep ({'/'.join([*parts, photos[0]])!r}). "
-                f"Pass the folder whose folders are the classes, here {Path(folder).parent}."
-            )
-        if photos:
-            return
+        for name in sorted(files):
+            if name[0] != "." and Path(name).suffix.lower() in SUFFIXES:
+                return Path(folder), name
     raise InputError(f"{root} holds no photos. Expected one folder per class with photos in it.")

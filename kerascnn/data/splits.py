@@ -65,6 +65,8 @@ def _held_out(count, fractions):
     held = [max(1, round(count * share)) if share else 0 for share in fractions[1:]]
     while sum(held) > count - (fractions[0] > 0):  # rounded up together
         held[held.index(max(held))] -= 1
+    if not fractions[0]:  # rounded down together
+        held[held.index(max(held))] += count - sum(held)
     return held
 
 
