@@ -245,7 +245,8 @@ def evaluate(
 
     Example: kerascnn evaluate run/ photos/test
     """
-    from kerascnn.transfer import load_run
+    with _starting_keras():
+        from kerascnn.transfer import load_run
 
     scores = load_run(run).evaluate(photos, progress=not context.obj["quiet"])
     if json_:
@@ -282,7 +283,8 @@ def predict(
     files = _photo_files(photos)
     for file in files:  # before TensorFlow starts: a wrong file is said at once
         decode_file(file, 32)
-    from kerascnn.transfer import load_run
+    with _starting_keras():
+        from kerascnn.transfer import load_run
 
     model = load_run(run)
     rows = []
@@ -332,7 +334,8 @@ def demo(
     LeNet-5, trained on MNIST and part of this package, learns scikit-learn's digits from ten
     labelled images a class: from scratch, as frozen features, and fine-tuned, five times each.
     """
-    from kerascnn.transfer.demo import run_demo
+    with _starting_keras():
+        from kerascnn.transfer.demo import run_demo
 
     result = run_demo(output, verbose=not context.obj["quiet"])
     if json_:
@@ -346,17 +349,40 @@ def demo(
 
 
 @contextlib.contextmanager
-def _importing_keras():
-    """Import Keras in a thread meanwhile: reading photos and starting TensorFlow overlap."""
+def _starting_keras():
+    """Start Keras's backend in a thread meanwhile: reading photos and starting it overlap."""
 
     def work():
-        with contextlib.suppress(Exception):  # the import below says what is wrong
-            import keras  # noqa: F401
+        with contextlib.suppress(Exception):  # the import that follows says what is wrong
+            import keras
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    yield
-    thread.join()
+            keras.ops.zeros(1)
+
+    with _native_messages_aside():
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        yield
+        thread.join()
+
+
+@contextlib.contextmanager
+def _native_messages_aside():
+    """Hide what TensorFlow's C++ code prints while it starts, on a level no setting reaches.
+
+    Python's own stderr (progress, errors) goes on. `--debug` shows everything.
+    """
+    if "--debug" in sys.argv or sys.stderr is not sys.__stderr__:
+        yield
+        return
+    sys.stderr.flush()
+    with os.fdopen(os.dup(2), "w", buffering=1) as shown, Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), 2)
+        sys.stderr = shown
+        try:
+            yield
+        finally:
+            sys.stderr = sys.__stderr__
+            os.dup2(shown.fileno(), 2)
 
 
 def _read(photos, backbone, image_size, resize, seed, manifest, verbose):
@@ -366,7 +392,7 @@ def _read(photos, backbone, image_size, resize, seed, manifest, verbose):
 
     channels = {row.name: row.channels for row in list_backbones()}.get(backbone, 3)
     decoder = Decoder(image_size, channels, resize)
-    with _importing_keras():
+    with _starting_keras():
         inventory = inspect_directory(
             photos, decoder, seed=seed, manifest=manifest, progress=verbose
         )

@@ -11,15 +11,20 @@ _MODULES = {
     "Run": "run",
     "backbone": "backbones",
     "compare_stages": "choose",
+    "cut_points": "freezing",
     "extract_features": "features",
     "finetune": "finetuning",
     "fit_probe": "probe",
+    "freeze": "freezing",
+    "freeze_batch_norm": "freezing",
+    "freeze_boundary": "freezing",
     "h_score": "choose",
     "list_backbones": "backbones",
     "load_run": "run",
     "log_me": "choose",
     "nearest": "retrieval",
     "plan": "choose",
+    "stage_ends": "freezing",
 }
 
 __all__ = list(_MODULES)
