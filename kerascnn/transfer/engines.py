@@ -9,7 +9,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kerascnn._errors import InputError, one_of
+from kerascnn._errors import InputError
+from kerascnn.transfer._options import check_engine
 
 __all__ = ["KerasEngine", "OpenVINOEngine", "choose_engine"]
 
@@ -115,14 +116,11 @@ def choose_engine(model, engine="auto", precision="float32", sample=None):
     Raises:
         InputError: unknown engine or precision, or OpenVINO is asked for and not available.
     """
-    one_of(engine, ("auto", "keras", "openvino"), "engine")
-    one_of(precision, ("float32", "bfloat16"), "precision")
-    missing = _why_not_openvino()
+    check_engine(engine, precision)
+    missing = why_not_openvino()
     if missing and (engine == "openvino" or precision == "bfloat16"):
         asked = "engine='openvino'" if engine == "openvino" else "precision='bfloat16'"
         raise InputError(f"{asked} is not possible: {missing}")
-    if precision == "bfloat16" and engine == "keras":
-        raise InputError("precision='bfloat16' needs engine='openvino' (or 'auto').")
     if precision == "bfloat16" or engine == "openvino":
         return OpenVINOEngine(model, precision)
     if engine == "keras" or missing or sample is None or len(sample) < 2:
@@ -130,7 +128,8 @@ def choose_engine(model, engine="auto", precision="float32", sample=None):
     return _faster(model, sample)
 
 
-def _why_not_openvino():
+def why_not_openvino():
+    """A sentence that says why OpenVINO cannot be used, or None if it can."""
     if keras.backend.backend() != "tensorflow":
         return "OpenVINO is used from Keras's TensorFlow backend only (KERAS_BACKEND=tensorflow)."
     if importlib.util.find_spec("openvino") is None:

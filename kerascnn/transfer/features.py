@@ -1,11 +1,10 @@
 """Features of a frozen network, computed once and kept on disk."""
 
-import atexit
 import hashlib
 import json
 import shutil
 import tempfile
-from pathlib import Path
+import weakref
 
 import keras
 import numpy as np
@@ -15,11 +14,13 @@ from kerascnn import _graph
 from kerascnn._errors import InputError
 from kerascnn.data import RowStore, cache_folder
 from kerascnn.data import view as view_of
-from kerascnn.transfer.engines import choose_engine
+from kerascnn.transfer._options import check_engine
+from kerascnn.transfer.engines import choose_engine, why_not_openvino
 
 __all__ = ["FeatureExtractor", "Features", "extract_features"]
 
 _SAMPLE = 32  # photos on which engines are compared
+_HELD_BYTES = 4_000_000  # features in memory before they are written
 
 
 class Features:
@@ -28,12 +29,14 @@ class Features:
     Attributes:
         shape: (N * views, ...); row `v * N + i` is view `v` of photo `i`.
         num_computed: int. Rows that were not in the cache before.
+        engine: str. What computed them: "keras", "openvino-float32" or "openvino-bfloat16".
     """
 
-    def __init__(self, store, rows, num_computed):
+    def __init__(self, store, rows, num_computed, engine):
         self._store = store
         self._rows = rows
         self.num_computed = num_computed
+        self.engine = engine
         self.shape = (len(rows), *store.shape)
         self.dtype = store.dtype
 
@@ -74,7 +77,7 @@ def extract_features(
         layer: name of a layer, list of names, or None for the model's output.
         pooling: "avg" averages feature maps (N, H, W, C) over H and W; None keeps them.
         views: int >= 1. Augmented views of each photo, see `kc.data.view`.
-        cache: bool. False computes everything and keeps it in a temporary folder.
+        cache: bool. False computes everything; it is on disk only as long as it is in use.
         engine: "auto", "keras" or "openvino"; see `choose_engine`.
         precision: "float32", or "bfloat16" on CPUs with matrix units (OpenVINO; features differ).
         seed: int. Seed of views 2, 3, ...
@@ -116,6 +119,7 @@ class FeatureExtractor:
         engine="auto",
         precision="float32",
     ):
+        check_engine(engine, precision)
         self._layers = layer if isinstance(layer, list | tuple) else [layer]
         self._single = self._layers is not layer
         tensors = [_tensor(backbone, name, pooling) for name in self._layers]
@@ -123,9 +127,9 @@ class FeatureExtractor:
         self._model = keras.Model(image, tensors[0] if len(tensors) == 1 else tensors)
         # Each output by its own part of the graph: found again, whatever it was computed with.
         self._identities = [_identity(keras.Model(image, tensor)) for tensor in tensors]
-        self._shapes = [tuple(tensor.shape[1:]) for tensor in tensors]
         self._wanted = engine, precision
-        self._root = cache_folder() / "features" if cache else _temporary_folder()
+        self._root = cache_folder() / "features" if cache else None
+        self._opened = {}
         self._engine = None
 
     def __call__(self, split, *, views=1, seed=0, progress=True):
@@ -134,41 +138,57 @@ class FeatureExtractor:
             raise InputError(f"views must be an int >= 1. Received: {views}.")
         photos = _Views(split, views, seed)
         names = [self._engine.name] if self._engine else _engine_names(*self._wanted)
-        for name in names:  # all cached: nothing to start
-            stores = self._stores(name)
-            if not len(_missing(stores, photos.keys)):
-                return self._found(stores, photos.keys, 0)
-        if self._engine is None:
-            sample = split.images(np.arange(min(_SAMPLE, split.num_photos)))
-            self._engine = choose_engine(self._model, *self._wanted, sample)
-        stores = self._stores(self._engine.name)
-        missing = _missing(stores, photos.keys)
-        self._compute(stores, photos, missing, progress)
-        return self._found(stores, photos.keys, len(missing))
-
-    def _found(self, stores, keys, num_computed):
-        features = [Features(store, store.find(keys), num_computed) for store in stores]
+        missing = {name: _missing(self._stores(name), photos.keys) for name in names}
+        name = min(names, key=lambda name: len(missing[name]))
+        if len(missing[name]) and self._engine is None:  # all cached: nothing to start
+            begun = name if len(missing[name]) <= len(photos.keys) / 2 else None
+            self._engine = self._choose(split, begun)
+            name = self._engine.name
+        stores = self._stores(name)
+        rows = missing[name] if name in missing else _missing(stores, photos.keys)
+        self._compute(stores, photos, rows, progress)
+        features = [Features(store, store.find(photos.keys), len(rows), name) for store in stores]
         return features[0] if self._single else dict(zip(self._layers, features))
 
+    def _choose(self, split, begun):
+        """The engine that has computed most of the photos already, else as it was asked for."""
+        engine, precision = self._wanted
+        if engine == "auto" and begun and (begun == "keras" or not why_not_openvino()):
+            engine = begun.split("-")[0]
+        sample = split.images(np.arange(min(_SAMPLE, split.num_photos)))
+        return choose_engine(self._model, engine, precision, sample)
+
     def _stores(self, engine_name):
-        keys = [f"{identity} {engine_name}".encode() for identity in self._identities]
-        folders = [self._root / hashlib.sha256(key).hexdigest()[:24] for key in keys]
-        return [RowStore(f, shape, "float32") for f, shape in zip(folders, self._shapes)]
+        if engine_name not in self._opened:
+            keys = [f"{identity} {engine_name}".encode() for identity in self._identities]
+            shapes = [tuple(tensor.shape[1:]) for tensor in self._model.outputs]
+            names = [hashlib.sha256(key).hexdigest()[:24] for key in keys]
+            self._opened[engine_name] = [self._open(*pair) for pair in zip(names, shapes)]
+        return self._opened[engine_name]
+
+    def _open(self, name, shape):
+        if self._root:
+            return RowStore(self._root / name, shape, "float32")
+        store = RowStore(tempfile.mkdtemp(prefix="kerascnn-"), shape, "float32")
+        weakref.finalize(store, shutil.rmtree, store.folder, ignore_errors=True)
+        return store
 
     def _compute(self, stores, photos, missing, progress):
+        if not len(missing):
+            return
         size = self._engine.batch_size
         chunks = [missing[i : i + size] for i in range(0, len(missing), size)]
         quiet = None if progress else True  # None: a bar on a terminal only
         name = f"Features ({self._engine.name})"
         bar = tqdm(total=len(missing), desc=name, unit="photo", disable=quiet)
-        kept, held = [], 0
+        kept = []
         with bar:
             for chunk, outputs in zip(chunks, self._engine(map(photos.images, chunks))):
                 kept.append((chunk, outputs))
-                held += sum(output.nbytes for output in outputs)
-                if held > 4_000_000:  # a write is a disk flush: not one for each batch
+                # A write is a disk flush: not one for each batch.
+                if sum(output.nbytes for _, parts in kept for output in parts) > _HELD_BYTES:
                     _keep(stores, photos.keys, kept)
-                    kept, held = [], 0
+                    kept = []
                 bar.update(len(chunk))
             _keep(stores, photos.keys, kept)
 
@@ -212,7 +232,10 @@ def _engine_names(engine, precision):
 
 
 def _missing(stores, keys):
-    return np.flatnonzero(np.any([store.find(keys) < 0 for store in stores], axis=0))
+    """Rows that a store lacks, int64 array; of equal photos the first."""
+    absent = np.flatnonzero(np.any([store.find(keys) < 0 for store in stores], axis=0))
+    first = {keys[i]: i for i in absent[::-1]}
+    return np.array([i for i in absent if first[keys[i]] == i], np.int64)
 
 
 def _keep(stores, keys, kept):
@@ -223,25 +246,23 @@ def _keep(stores, keys, kept):
         store.append(names, np.concatenate([outputs[number] for _, outputs in kept]))
 
 
-def _temporary_folder():
-    """A folder that goes with the process."""
-    folder = Path(tempfile.mkdtemp(prefix="kerascnn-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
-
-
 def _identity(model):
-    """What the outputs of a model depend on: its graph, whatever its layers are called, and weights."""
+    """What the outputs of a model depend on: its graph, whatever its names, and its weights."""
     config = model.get_config()
     numbers = {layer["name"]: f"#{i}" for i, layer in enumerate(config["layers"])}
     numbers[config["name"]] = "#model"
-    text = json.dumps(_renamed(config, numbers), sort_keys=True, default=str)
+    text = json.dumps(_anonymous(config, numbers), sort_keys=True, default=str)
     return hashlib.sha256(f"{text} {_graph.weights_digest(model)}".encode()).hexdigest()
 
 
-def _renamed(value, names):
+_NAMED = ("name", "keras_history", "input_layers", "output_layers")  # where names of layers are
+
+
+def _anonymous(value, numbers, named=False):
+    """A model's config with numbers for its layers' names, without what only training reads."""
     if isinstance(value, dict):
-        return {key: _renamed(item, names) for key, item in value.items()}
+        items = {key: item for key, item in value.items() if key != "trainable"}
+        return {key: _anonymous(item, numbers, key in _NAMED) for key, item in items.items()}
     if isinstance(value, list | tuple):
-        return [_renamed(item, names) for item in value]
-    return names.get(value, value) if isinstance(value, str) else value
+        return [_anonymous(item, numbers, named) for item in value]
+    return numbers.get(value, value) if named and isinstance(value, str) else value

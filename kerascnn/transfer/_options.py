@@ -1,0 +1,31 @@
+"""Checks of options that need neither Keras nor photos, so that a slip is said at once."""
+
+from kerascnn._errors import InputError, one_of
+
+STRATEGIES = ("auto", "probe", "partial", "full")
+
+
+def check_engine(engine, precision):
+    """Refuse an unknown engine or precision, and a pair that does not go together."""
+    one_of(engine, ("auto", "keras", "openvino"), "engine")
+    one_of(precision, ("float32", "bfloat16"), "precision")
+    if precision == "bfloat16" and engine == "keras":
+        raise InputError("precision='bfloat16' needs engine='openvino' (or 'auto').")
+
+
+def check_training(strategy, epochs, learning_rate, seed, views="auto", class_weight="auto"):
+    """Refuse options of `finetune` that are out of range."""
+    one_of(strategy, STRATEGIES, "strategy")
+    one_of(class_weight, ("auto", "balanced", None), "class_weight")
+    if not _is_int(epochs, 1):
+        raise InputError(f"epochs must be an int >= 1. Received: {epochs!r}.")
+    if not 0 < learning_rate < float("inf"):
+        raise InputError(f"learning_rate must be > 0. Received: {learning_rate!r}.")
+    if not _is_int(seed, 0) or seed >= 2**32:
+        raise InputError(f"seed must be an int from 0 to 2**32 - 1. Received: {seed!r}.")
+    if views != "auto" and not _is_int(views, 1):
+        raise InputError(f"views must be 'auto' or an int >= 1. Received: {views!r}.")
+
+
+def _is_int(value, lowest):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= lowest
