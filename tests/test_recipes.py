@@ -1,0 +1,84 @@
+"""Recipes run as their users run them, on a few real photos or digits."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(tmp_path, *command, timeout=300):
+    environment = os.environ | {
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "KERASCNN_CACHE": str(tmp_path / "cache"),
+    }
+    environment["PYTHONPATH"] = str(ROOT)
+    done = subprocess.run(
+        [sys.executable, *map(str, command)],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=timeout,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture
+def few_photos(tmp_path, shared_data):
+    """Three classes of the clothing photos, a few each, in split folders."""
+    for split, count in {"train": 12, "validation": 4, "test": 4}.items():
+        for name in ("hat", "pants", "shoes"):
+            files = sorted((shared_data("data/clothing") / split / name).iterdir())[:count]
+            folder = tmp_path / "photos" / split / name
+            folder.mkdir(parents=True)
+            for file in files:
+                (folder / file.name).symlink_to(file)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def mobilenet(shared_data):
+    return shared_data("weights/mobilenet_v2_1.0_224_notop.weights.h5")
+
+
+def test_feature_extraction(tmp_path, few_photos, mobilenet):
+    options = ("--weights", mobilenet, "--image-size", 96)
+    output = run(tmp_path, ROOT / "recipes/feature_extraction.py", few_photos, *options)
+    (accuracy,) = re.findall(r"logistic regression: test accuracy ([\d.]+)%", output)
+    assert float(accuracy) > 60  # hats, trousers and shoes: guessing gives 33
+    assert len(re.findall(r"^  0\.\d+  train/", output, re.M)) == 3
+
+
+def test_finetune(tmp_path, few_photos, mobilenet):
+    options = ("--weights", mobilenet, "--image-size", 96, "--epochs", 1)
+    output = run(tmp_path, ROOT / "recipes/finetune.py", few_photos, *options)
+    (accuracy,) = re.findall(r"test accuracy ([\d.]+)%", output)
+    assert float(accuracy) > 60
+    assert (tmp_path / "run" / "model.keras").exists()
+
+
+def test_pretrain_mnist_quick(tmp_path, shared_data):
+    data = shared_data("data/mnist.npz")
+    output = run(tmp_path, ROOT / "recipes/pretrain_mnist.py", "--data", data, "--quick")
+    assert "test error" in output
+
+
+@pytest.mark.slow
+def test_benchmark_transfer_quick(tmp_path, mobilenet, shared_data):
+    command = (ROOT / "recipes/benchmarks/transfer.py", shared_data("data/clothing"))
+    options = ("--weights", mobilenet, "--quick", "--image-size", 96)
+    assert "times faster" in run(tmp_path, *command, *options, timeout=600)
+
+
+@pytest.mark.slow
+def test_benchmark_memory_quick(tmp_path):
+    assert "ratio" in run(tmp_path, ROOT / "recipes/benchmarks/memory.py", "--quick", timeout=600)
+
+
+@pytest.mark.slow
+def test_benchmark_pipeline_quick(tmp_path):
+    assert "kerascnn" in run(
+        tmp_path, ROOT / "recipes/benchmarks/pipeline.py", "--quick", timeout=600
+    )
