@@ -35,6 +35,9 @@ class Backbone:
             "none" (in the network itself) or "rescaling" (scale and offset of the weights' entry
             in `kerascnn.weights`).
         weights: tuple of str, names for the argument `weights`.
+
+    >>> next(row.image_size for row in list_backbones() if row.name == "InceptionV3")
+    299
     """
 
     name: str
@@ -79,9 +82,13 @@ def backbone(
 ):
     """A pretrained network that takes photos as they are: RGB, 0-255, preprocessing inside.
 
-    The preprocessing equals the family's `preprocess_input` to the bit, is made of plain Keras
-    layers, and stays float32 under a mixed precision policy. So a network of `keras.applications`
-    opens with plain Keras where kerascnn is not installed.
+    The preprocessing equals the family's `preprocess_input` to the bit (on JAX but for rounding),
+    is made of plain Keras layers, and stays float32 under a mixed precision policy. So a network
+    of `keras.applications` opens with plain Keras where kerascnn is not installed.
+
+    Source: builders, weights and preprocessing of `keras.applications`. Differs from them: raw
+    pixels go in, ConvNeXt is flat, and published EfficientNetB0-B7 files are scaled right from a
+    path too.
 
     Input: float32 (N, H, W, C), 0-255 (uint8 arrays are cast). Output: features (N, F) with
     pooling, a feature map (N, H', W', F) without, class scores with the top.
@@ -111,36 +118,26 @@ def backbone(
     """
     row = _table()[one_of(name, _table(), "backbone")]
     one_of(pooling, ["avg", "max", None], "pooling")
-    channels = channels or row.channels
-    if row.source == "keras.applications" and channels != 3:
-        raise InputError(
-            f"{name} takes images of 3 channels, not {channels}. "
-            "Repeat the grey channel or drop the fourth one."
-        )
     builder = _builder(row, options)
     named = isinstance(weights, str) and weights in row.weights
     path = None if named or weights is None else _weights_file(weights, row)
-
-    import keras
-
-    from kerascnn._graph import flatten
-
-    height, width = _height_and_width(image_size or row.image_size)
-    images = keras.Input((height, width, channels), name="images")
+    images = _images(row, image_size, channels)
     arguments = {
         "weights": weights if named else None,
         "include_top": include_top,
-        "input_shape": (height, width, channels),
+        "input_shape": images.shape[1:],
         "input_tensor": _preprocessed(images, row, weights if named else row.weights[0]),
         "pooling": None if include_top else pooling,
     }
     network = _build(builder, row, arguments | options)
+    import keras
+
+    from kerascnn._graph import flatten
+
     # Built on a tensor, keras.applications gives a model of a list of inputs, which warns when
     # it is called with an array.
     model = keras.Model(images, network.output, name=network.name)
-    if path:
-        model = _load(model, path, row)
-    return flatten(model)
+    return flatten(_load(model, path, row) if path else model)
 
 
 def _builder(row, options):
@@ -154,6 +151,26 @@ def _builder(row, options):
     for option in options:
         one_of(option, allowed, f"option of {row.name}:")
     return builder
+
+
+def _images(row, image_size, channels):
+    import keras
+
+    if row.source == "keras.applications" and channels not in {None, 3}:
+        raise InputError(
+            f"{row.name} takes images of 3 channels, not {channels}. "
+            "Repeat the grey channel or drop the fourth one."
+        )
+    if image_size is None:
+        image_size = row.image_size
+    sizes = (image_size, image_size) if hasattr(image_size, "__index__") else image_size
+    try:
+        height, width = (int(size) for size in sizes)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"`image_size` must be an int or (height, width). Received: image_size={image_size!r}."
+        ) from None
+    return keras.Input((height, width, channels or row.channels), name="images")
 
 
 def _preprocessed(images, row, weights_name):
@@ -196,17 +213,6 @@ def _float32(value):
     import numpy as np
 
     return float(np.float32(value))
-
-
-def _height_and_width(image_size):
-    sizes = (image_size, image_size) if isinstance(image_size, int) else image_size
-    try:
-        height, width = (int(size) for size in sizes)
-    except (TypeError, ValueError):
-        raise InputError(
-            f"`image_size` must be an int or (height, width). Received: image_size={image_size!r}."
-        ) from None
-    return height, width
 
 
 def _build(builder, row, arguments):
