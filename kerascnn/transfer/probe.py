@@ -90,35 +90,46 @@ def _fit(labels, features, validation, num_classes, class_weight):
         raise InputError(
             f"A classifier needs photos of two classes. Received: {len(np.unique(labels))}."
         )
-    num_classes = num_classes or int(labels.max()) + 1
-    x = np.array(features, dtype=np.float32)  # our own copy: it is scaled in place
-    mean, scale = x.mean(axis=0), float(x.std()) or 1.0
-    x -= mean
-    x /= scale
-    if validation is None or not len(validation[1]):
-        fitted = _logistic(_DEFAULT_PENALTY, len(x), class_weight).fit(x, labels)
-        return Probe(*_folded(fitted, num_classes, mean, scale), _DEFAULT_PENALTY, [])
-    held = (np.asarray(validation[0], dtype=np.float32), np.asarray(validation[1]))
-    best, trials = None, []
-    fitted = _logistic(_PENALTIES[0], len(x), class_weight)
-    for penalty in _PENALTIES:
+    held, held_labels = (None, []) if validation is None else validation
+    num_classes = num_classes or int(np.max(np.r_[labels, held_labels])) + 1
+    x, mean, scale = _standardised(features)
+    fitted = LogisticRegression(max_iter=1000, warm_start=True, class_weight=class_weight)
+
+    def fit(penalty):
         fitted.set_params(C=1 / (penalty * len(x))).fit(x, labels)
-        probe = Probe(*_folded(fitted, num_classes, mean, scale), penalty, trials)
-        guess = probe.predict(held[0])
-        loss = log_loss(guess, held[1])
-        trials.append({"penalty": penalty, "loss": loss, "accuracy": accuracy(guess, held[1])})
+        return Probe(*_folded(fitted, num_classes, mean, scale), penalty, [])
+
+    if not len(held_labels):
+        return fit(_DEFAULT_PENALTY)
+    return _best(fit, np.asarray(held, dtype=np.float32), np.asarray(held_labels))
+
+
+def _standardised(features):
+    """(our own centred and scaled copy, mean, scale): one copy, whatever its size."""
+    x = np.array(features, dtype=np.float32)
+    mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
+    x -= mean
+    # The variance of everything: within the columns, and of their means.
+    scale = float(np.sqrt(np.vdot(x, x) / x.size + mean.var(dtype=np.float64))) or 1.0
+    x /= scale
+    return x, mean, scale
+
+
+def _best(fit, features, labels):
+    """The probe with the lowest loss; the search ends when the loss has risen twice."""
+    best, trials = None, []
+    for penalty in _PENALTIES:
+        probe = fit(penalty)
+        guess = probe.predict(features)
+        loss = log_loss(guess, labels)
+        trials.append({"penalty": penalty, "loss": loss, "accuracy": accuracy(guess, labels)})
         losses = [trial["loss"] for trial in trials]
         if loss == min(losses):
             best = probe
         elif losses[-1] > losses[-2] > losses[-3]:
             break
+    best.trials = trials
     return best
-
-
-def _logistic(penalty, count, class_weight):
-    return LogisticRegression(
-        C=1 / (penalty * count), max_iter=1000, warm_start=True, class_weight=class_weight
-    )
 
 
 def _folded(fitted, num_classes, mean, scale):
