@@ -35,9 +35,10 @@ def log_me(features, labels):
     True
     """
     x = np.asarray(features, dtype=np.float64)
+    labels = np.asarray(labels)
     left, values, _ = np.linalg.svd(x, full_matrices=False)
     squares = values**2
-    targets = np.eye(labels.max() + 1)[labels]
+    targets = (labels[:, None] == np.unique(labels)).astype(np.float64)
     return float(np.mean([_evidence(left.T @ t, squares, t, x.shape) for t in targets.T]))
 
 
@@ -78,7 +79,7 @@ def h_score(features, labels):
     >>> h_score(np.array([[0.0], [0.0], [1.0], [1.0]]), np.array([0, 0, 1, 1]))
     1.0
     """
-    x = np.asarray(features, dtype=np.float64)
+    x, labels = np.asarray(features, dtype=np.float64), np.asarray(labels)
     x = x - x.mean(axis=0)
     means = {label: x[labels == label].mean(axis=0) for label in np.unique(labels)}
     between = np.stack([means[label] for label in labels])
@@ -96,14 +97,15 @@ def compare_stages(backbone, data, layers=None, *, engine="auto", progress=True)
     Args:
         backbone: flat functional `keras.Model` over raw photos that ends in pooled features.
         data: `ImageData`.
-        layers: names of layers, or None for the end of each stage and the output.
+        layers: names of layers, or None for the ends of all stages, the output standing for the
+            last one.
         engine, progress: as for `extract_features`.
 
     Returns:
         List of dicts, first stage first: "layer" (None is the output), "num_features",
         "validation_accuracy", "validation_loss" (None without validation photos), "probe".
     """
-    layers = [*_graph.stage_ends(backbone), None] if layers is None else list(layers)
+    layers = [*_graph.stage_ends(backbone)[:-1], None] if layers is None else list(layers)
     extractor = FeatureExtractor(backbone, layers, engine=engine)
     train = extractor(data.train, progress=progress)
     held = extractor(data.validation, progress=progress)
@@ -163,13 +165,17 @@ def plan(photos_per_class, stages, majority):
     Returns:
         `Plan`.
 
-    >>> rows = [{"layer": "a", "validation_accuracy": 0.6}, {"layer": None, "validation_accuracy": 0.9}]
+    >>> rows = [
+    ...     {"layer": "stage1", "validation_accuracy": 0.6},
+    ...     {"layer": None, "validation_accuracy": 0.9},
+    ... ]
     >>> plan(100, rows, 0.2).strategy, plan(10, rows, 0.2).strategy
     ('partial', 'probe')
     """
-    known = [row for row in stages if row["validation_accuracy"] is not None]
     much = photos_per_class >= MUCH
-    amount = f"{photos_per_class:.0f} training photos in the median class: {'much' if much else 'little'} data"
+    amount = f"{photos_per_class:.0f} training photos in the median class: "
+    amount += "much data" if much else "little data"
+    known = [row for row in stages if row["validation_accuracy"] is not None]
     if not known:
         return Plan("probe", None, [amount, "no validation photos: similarity unknown"])
     best, last = max(known, key=lambda row: row["validation_accuracy"]), known[-1]
