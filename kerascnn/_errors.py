@@ -15,10 +15,10 @@ def one_of(value, choices, name):
 
     >>> one_of("probe", ["probe", "full"], "strategy")
     'probe'
-    >>> one_of("prob", ["probe", "full"], "strategy")
+    >>> one_of("prob", ["probe", "full"], "plan")
     Traceback (most recent call last):
     ...
-    kerascnn._errors.InputError: Unknown strategy 'prob'. Did you mean 'probe'? Possible: probe, full.
+    kerascnn._errors.InputError: Unknown plan 'prob'. Did you mean 'probe'? Possible: probe, full.
     """
     choices = list(choices)
     if value in choices:

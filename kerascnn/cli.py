@@ -42,7 +42,7 @@ _Weights = Annotated[
     str, typer.Option(help="imagenet (downloaded once), none, or the path of a weights file.")
 ]
 _Engine = Annotated[
-    str, typer.Option(help="auto, keras or openvino: what computes the frozen part on a CPU.")
+    str, typer.Option(help="auto, keras, tensorflow or openvino: what computes the frozen part.")
 ]
 _Precision = Annotated[
     str, typer.Option(help="float32, or bfloat16 for features (faster, slightly different).")
@@ -196,7 +196,7 @@ def extract(
 ):
     """Write the features of every photo: one .npz with features, labels, paths and class names.
 
-    Features are kept in the cache: a second call, or one with ten photos more, computes what is new.
+    Features are kept in the cache: a second call, or one with ten photos more, computes the new.
 
     Example: kerascnn extract photos/ --layer block_12_add --output features.npz
     """

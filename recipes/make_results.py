@@ -48,7 +48,7 @@ def transfer():
     train, validation, test = result["photos"]
     versions = result["versions"]
     return (
-        f"Transfer of MobileNetV2 to 10 classes of clothing ({train:,} / {validation} / {test} photos), "
+        f"MobileNetV2 to ten classes of clothing ({train:,} / {validation} / {test} photos), "
         f"against Keras's own guide (frozen network, 10 epochs); median and spread of "
         f"{result['rounds']} rounds, start-up and file checks included, `--strategy probe`.\n\n"
         f"{markdown(columns, rows)}\n\n"
@@ -70,11 +70,12 @@ def finetuning():
         "same photos, same weights",
         "test accuracy (mean)",
         "lowest-highest",
-        "over the guide, points [95 %]",
+        "points over the guide [95 %]",
     ]
     return (
-        f"`kerascnn finetune` with its defaults, {result['seeds']} seeds, the test photos used once:\n\n"
-        f"{markdown(columns, rows)}\n\nCommand: `python recipes/benchmarks/accuracy.py photos/ --weights FILE`."
+        f"`kerascnn finetune` with its defaults, {result['seeds']} seeds, test photos used once:"
+        f"\n\n{markdown(columns, rows)}\n\n"
+        "Command: `python recipes/benchmarks/accuracy.py photos/ --weights FILE`."
     )
 
 

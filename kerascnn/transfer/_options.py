@@ -7,9 +7,9 @@ STRATEGIES = ("auto", "probe", "partial", "full")
 
 def check_engine(engine, precision):
     """Refuse an unknown engine or precision, and a pair that does not go together."""
-    one_of(engine, ("auto", "keras", "openvino"), "engine")
+    one_of(engine, ("auto", "keras", "tensorflow", "openvino"), "engine")
     one_of(precision, ("float32", "bfloat16"), "precision")
-    if precision == "bfloat16" and engine == "keras":
+    if precision == "bfloat16" and engine in ("keras", "tensorflow"):
         raise InputError("precision='bfloat16' needs engine='openvino' (or 'auto').")
 
 

@@ -19,7 +19,7 @@ from kerascnn.transfer.engines import choose_engine, why_not_openvino
 
 __all__ = ["FeatureExtractor", "Features", "extract_features"]
 
-_SAMPLE = 32  # photos on which engines are compared
+_SAMPLE = 16  # photos on which engines are compared
 _HELD_BYTES = 4_000_000  # features in memory before they are written
 
 
@@ -29,7 +29,8 @@ class Features:
     Attributes:
         shape: (N * views, ...); row `v * N + i` is view `v` of photo `i`.
         num_computed: int. Rows that were not in the cache before.
-        engine: str. What computed them: "keras", "openvino-float32" or "openvino-bfloat16".
+        engine: str. What computed them: "keras", "tensorflow", "openvino-float32" or
+            "openvino-bfloat16".
     """
 
     def __init__(self, store, rows, num_computed, engine):
@@ -78,7 +79,8 @@ def extract_features(
         pooling: "avg" averages feature maps (N, H, W, C) over H and W; None keeps them.
         views: int >= 1. Augmented views of each photo, see `kc.data.view`.
         cache: bool. False computes everything; it is on disk only as long as it is in use.
-        engine: "auto", "keras" or "openvino"; see `choose_engine`.
+        engine: "auto", "keras" (bit-equal to `predict`), "tensorflow" or "openvino"; see
+            `choose_engine`.
         precision: "float32", or "bfloat16" on CPUs with matrix units (OpenVINO; features differ).
         seed: int. Seed of views 2, 3, ...
         progress: bool. A progress bar on stderr if that is a terminal.
@@ -153,7 +155,7 @@ class FeatureExtractor:
     def _choose(self, split, begun):
         """The engine that has computed most of the photos already, else as it was asked for."""
         engine, precision = self._wanted
-        if engine == "auto" and begun and (begun == "keras" or not why_not_openvino()):
+        if engine == "auto" and begun and not (begun.startswith("open") and why_not_openvino()):
             engine = begun.split("-")[0]
         sample = split.images(np.arange(min(_SAMPLE, split.num_photos)))
         return choose_engine(self._model, engine, precision, sample)
@@ -227,8 +229,9 @@ def _engine_names(engine, precision):
     """The names under which features may be in the cache, best first."""
     if precision != "float32":
         return [f"openvino-{precision}"]
-    names = {"keras": ["keras"], "openvino": ["openvino-float32"]}
-    return names.get(engine, ["openvino-float32", "keras"])
+    if engine == "auto":
+        return ["openvino-float32", "tensorflow", "keras"]
+    return ["openvino-float32" if engine == "openvino" else engine]
 
 
 def _missing(stores, keys):

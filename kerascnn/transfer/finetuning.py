@@ -1,32 +1,28 @@
 """Photos -> a classifier: linear probe, then the last stage, then the whole network, as planned."""
 
 import contextlib
-import dataclasses
 import logging
 import shutil
+import sys
 import time
-import warnings
 
 import keras
 import numpy as np
 
 from kerascnn import _graph
-from kerascnn._errors import InputError, one_of
-from kerascnn._random import generator, permutation
-from kerascnn._runs import run_folder
+from kerascnn._errors import InputError
+from kerascnn._runs import run_folder, said_simply
 from kerascnn.data import cache_folder, view
+from kerascnn.transfer import _training
+from kerascnn.transfer._options import check_engine, check_training
 from kerascnn.transfer.backbones import backbone as build_backbone
-from kerascnn.transfer.choose import Plan, compare_stages, plan
+from kerascnn.transfer.choose import MUCH, Plan, compare_stages, plan
 from kerascnn.transfer.features import FeatureExtractor
 from kerascnn.transfer.probe import accuracy, fit_probe, log_loss
 from kerascnn.transfer.run import Result
 
 __all__ = ["finetune"]
 
-STRATEGIES = ("auto", "probe", "partial", "full")
-_LABEL_SMOOTHING = 0.1  # Szegedy et al. 2016, arXiv:1512.00567, Sec. 7
-_PATIENCE = 4  # epochs without a better validation loss
-_IMBALANCE = 10  # largest class over smallest, from which classes are weighted
 _DISK_SHARE = 0.5  # of the free disk, at most, for cached boundary features
 _log = logging.getLogger("kerascnn")
 
@@ -88,18 +84,19 @@ def finetune(
     >>> result = finetune(data, backbone="MobileNetV2")  # doctest: +SKIP
     >>> result.model.predict(uint8_photos)  # doctest: +SKIP
     """
-    one_of(strategy, STRATEGIES, "strategy")
-    if epochs < 1 or learning_rate <= 0:
+    check_training(strategy, epochs, learning_rate, seed, views, class_weight)
+    check_engine(engine, precision)
+    if len(np.unique(data.train.labels)) < 2:
         raise InputError(
-            f"epochs must be >= 1 and learning_rate > 0. Received: {epochs}, {learning_rate}."
+            "The training photos must be of at least two classes. "
+            f"Received: {len(np.unique(data.train.labels))}."
         )
-    if views != "auto" and (not isinstance(views, int) or views < 1):
-        raise InputError(f"views must be 'auto' or an int >= 1. Received: {views!r}.")
+    named = isinstance(backbone, str)
     config = {
         "strategy": strategy, "epochs": epochs, "learning_rate": learning_rate, "views": views,
         "class_weight": class_weight, "engine": engine, "precision": precision, "seed": seed,
-        "backbone": backbone if isinstance(backbone, str) else backbone.name,
-        "weights": str(weights) if weights else None,
+        "backbone": backbone if named else backbone.name,
+        "weights": str(weights) if named and weights else None,
     }  # fmt: skip
     job = _Job(data, config, verbose)
     if output is None:
@@ -111,8 +108,13 @@ def finetune(
 
 
 def _network(backbone, weights, data):
+    """The network to adapt; of one that was passed a copy, so that it stays as it is."""
     if isinstance(backbone, keras.Model):
-        network = backbone
+        network = keras.models.clone_model(backbone)
+        network.set_weights(backbone.get_weights())
+        for layer in network.layers:
+            if isinstance(layer, keras.layers.Normalization) and layer.weights:
+                layer.finalize_state()  # what it computes with is not among its weights
     else:
         height, width, channels = data.image_shape
         network = build_backbone(backbone, weights, image_size=(height, width), channels=channels)
@@ -132,10 +134,9 @@ class _Job:
         self.config = config
         self.verbose = verbose
         self.options = {"seed": config["seed"], "progress": verbose}
-        self.extractors = {}
-        self.strategy = config["strategy"]
+        self.extractors, self.engines = {}, set()
         self.history, self.stages, self.timings, self.tables = [], [], {}, []
-        self.class_weight = _class_weight(config["class_weight"], data.train)
+        self.class_weight = _training.class_weight(config["class_weight"], data.train)
 
     @contextlib.contextmanager
     def timed(self, name):
@@ -145,15 +146,17 @@ class _Job:
 
     def say(self, text):
         if self.verbose:
-            _log.info(text)
+            print(text, file=sys.stderr)
 
     def run(self, backbone, weights):
         keras.utils.set_random_seed(self.config["seed"])
         with self.timed("build"):
             self.network = _network(backbone, weights, self.data)
+            self.config["weights_digest"] = _graph.weights_digest(self.network)
+            self.boundary = self.find_boundary()
         self.decide()
         self.probe()
-        if self.plan.strategy in ("partial", "full"):
+        if self.plan.strategy in ("partial", "full") and self.boundary:
             self.tail()
         if self.plan.strategy == "full":
             self.whole()
@@ -161,19 +164,53 @@ class _Job:
 
     # --- 1: what to do, and a linear classifier ----------------------------------------------
 
+    def find_boundary(self):
+        """The layer after which the last stage trains; None if the network has but one stage."""
+        try:
+            return _graph.freeze_boundary(self.network)
+        except InputError:
+            if self.config["strategy"] == "partial":
+                raise
+            return None
+
     def decide(self):
-        if self.strategy != "auto":
-            self.plan = Plan(self.strategy, None, [f"asked for: {self.strategy}"])
+        strategy = self.config["strategy"]
+        if strategy != "auto":
+            self.plan = Plan(strategy, None, [f"asked for: {strategy}"])
+            self.cached = strategy != "probe" and self.boundary and self.fits_on_disk()
             return
+        labels, held = self.data.train.labels, self.data.validation.labels
+        median = float(np.median(np.bincount(labels, minlength=len(self.data.class_names))))
+        self.cached = median >= MUCH and len(held) and self.boundary and self.fits_on_disk()
+        layers = [*_graph.stage_ends(self.network)[:-1], None]
         with self.timed("features"):
+            for name in ("train", "validation"):
+                self.extract(name, layers)
             stages = compare_stages(
-                self.network, self.data, engine=self.config["engine"], progress=self.verbose
+                self.network, self.data, layers, engine=self.config["engine"], progress=False
             )
-        counts = np.bincount(self.data.train.labels, minlength=len(self.data.class_names))
-        held = np.bincount(self.data.validation.labels, minlength=1)
-        self.plan = plan(float(np.median(counts)), stages, held.max() / max(held.sum(), 1))
+        self.plan = plan(median, stages, np.bincount(held, minlength=1).max() / max(len(held), 1))
+        if self.plan.strategy == "partial" and not self.boundary:
+            self.plan.strategy = "full"
+            self.plan.reasons.append("the network has no stage to freeze before its last one")
         self.tables.append(_stage_table(stages))
         self.say(f"Plan: {self.plan.strategy} ({'; '.join(self.plan.reasons)})")
+
+    def fits_on_disk(self):
+        """Whether features at the boundary may be cached: they are large."""
+        views = 2 if self.config["views"] == "auto" else self.config["views"]
+        photos = self.data.train.num_photos * views + self.data.validation.num_photos
+        shape = _graph.output_of(self.network, self.boundary).shape[1:]
+        folder = cache_folder()
+        with said_simply(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            fits = 4 * photos * int(np.prod(shape)) <= _DISK_SHARE * shutil.disk_usage(folder).free
+        if not fits:
+            _log.warning(
+                "Too little disk is free for features at the freeze boundary; "
+                "the frozen part is computed in every epoch."
+            )
+        return fits
 
     def probe(self):
         wanted = self.config["views"]
@@ -196,102 +233,96 @@ class _Job:
     def fit_probe(self, views):
         with self.timed("features"):
             train = self.features("train", views)
-            held = self.features("validation")
+            held = self.features("validation"), self.data.validation.labels
         with self.timed("probe"):
-            labels = np.tile(self.data.train.labels, views)
-            held = (held, self.data.validation.labels)
-            classes = len(self.data.class_names)
+            labels, classes = np.tile(self.data.train.labels, views), len(self.data.class_names)
             self.fitted = fit_probe(train, labels, held, classes, self.class_weight)
+
+    def score(self):
+        return min(self.fitted.trials, key=lambda trial: trial["loss"])
+
+    # --- features ----------------------------------------------------------------------------
 
     def features(self, name, views=1):
         """Features that the head reads. Only training features may be bfloat16: what is chosen
         and measured is chosen and measured on the float32 network that is saved."""
         precision = self.config["precision"] if name == "train" else "float32"
-        return self.extract(getattr(self.data, name), precision, views)
+        return self.extract(name, [self.plan.layer], views, precision)[self.plan.layer]
 
-    def extract(self, split, precision, views=1):
-        layer, extractors = self.plan.layer, self.extractors
-        if not split.num_photos:
-            tensor = self.network.output if layer is None else _graph.output_of(self.network, layer)
-            return np.empty((0, tensor.shape[-1]), np.float32)
-        if precision not in extractors:
-            engine = self.config["engine"]
-            extractors[precision] = FeatureExtractor(
-                self.network, layer, engine=engine, precision=precision
+    def extract(self, name, layers, views=1, precision="float32"):
+        """{layer: `Features`}; what the tail will read is computed in the same pass."""
+        pooling = ["avg"] * len(layers)
+        if self.cached and precision == "float32":
+            layers, pooling = [self.boundary, *layers], [None, *pooling]
+        key = (*layers, precision)
+        if key not in self.extractors:
+            options = {"engine": self.config["engine"], "precision": precision}
+            self.extractors[key] = FeatureExtractor(
+                self.network, layers, pooling=pooling, **options
             )
-        return np.asarray(extractors[precision](split, views=views, **self.options))
+        features = self.extractors[key](getattr(self.data, name), views=views, **self.options)
+        self.engines |= {part.engine for part in features.values()}
+        return features
 
-    def score(self):
-        return min(self.fitted.trials, key=lambda trial: trial["loss"])
+    def pixels(self, name):
+        """Reads photos as float32; row v * N + i is view v of photo i."""
+        split = getattr(self.data, name)
+
+        def read(rows):
+            photos, numbers = rows % split.num_photos, rows // split.num_photos
+            images = split.images(photos)
+            for number in np.unique(numbers[numbers > 0]):
+                chosen = np.flatnonzero(numbers == number)
+                keys = [split.digests[photos[i]] for i in chosen]
+                images[chosen] = view(images[chosen], keys, int(number), self.config["seed"])
+            return images.astype(np.float32)
+
+        return read
 
     # --- 2 and 3: training by gradients ------------------------------------------------------
 
     def tail(self):
         """Train what comes after the freeze boundary, from features cached there."""
-        boundary = _graph.freeze_boundary(self.model)
-        trunk, tail = _graph.split(self.model, boundary)
+        trunk, tail = _graph.split(self.model, self.boundary)
         _graph.freeze_batch_norm(tail)
-        if self.too_large(trunk):
-            warnings.warn(
-                "Too little disk is free for features at the freeze boundary; "
-                "the frozen part is computed in every epoch.",
-                stacklevel=2,
-            )
-            trunk.trainable = False
-            self.train("partial", self.model, self.pixels, f"layers after {boundary}")
-            trunk.trainable = True
+        if self.cached:
+            what = f"layers after {self.boundary}, from cached features"
+            self.train("partial", tail, self.at_boundary, what)
             return
-        extractor = FeatureExtractor(trunk, pooling=None, engine=self.config["engine"])
-        cached = {}
+        were = [layer.trainable for layer in trunk.layers]
+        for layer in trunk.layers:
+            layer.trainable = False
+        self.train("partial", self.model, self.pixels, f"layers after {self.boundary}")
+        for layer, trainable in zip(trunk.layers, were):
+            layer.trainable = trainable
 
-        def read(name, rows):
-            if name not in cached:
-                views = self.views if name == "train" else 1
-                with self.timed("features"):
-                    split = getattr(self.data, name)
-                    cached[name] = extractor(split, views=views, **self.options)
-            return cached[name][rows]
-
-        self.train("partial", tail, read, f"layers after {boundary}, from cached features")
-
-    def too_large(self, trunk):
-        photos = self.data.train.num_photos * self.views + self.data.validation.num_photos
-        size = 4 * photos * int(np.prod(trunk.output_shape[1:]))
-        folder = cache_folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        return size > _DISK_SHARE * shutil.disk_usage(folder).free
+    def at_boundary(self, name):
+        views = self.views if name == "train" else 1
+        with self.timed("features"):
+            features = self.extract(name, [None], views)[self.boundary]
+        return features.__getitem__
 
     def whole(self):
         """Train every layer but batch normalisation, at a tenth of the rate."""
         _graph.freeze_batch_norm(self.model)
         self.train("full", self.model, self.pixels, "all layers", 0.1)
 
-    def pixels(self, name, rows):
-        """Photos as float32; row v * N + i is view v of photo i."""
-        split = getattr(self.data, name)
-        images = split.images(rows % split.num_photos)
-        for number in np.unique(rows // split.num_photos):
-            chosen = np.flatnonzero(rows // split.num_photos == number)
-            keys = [split.digests[rows[i] % split.num_photos] for i in chosen]
-            images[chosen] = view(images[chosen], keys, int(number), self.config["seed"])
-        return images.astype(np.float32)
-
-    def train(self, stage, model, read, what, factor=1.0):
-        batches = _Batches(
-            read, self.data, "train", self.views, self.config["seed"], self.class_weight
+    def train(self, stage, model, reader, what, factor=1.0):
+        """Train, and keep the result if the validation photos are classified no worse."""
+        seed, rate = self.config["seed"], factor * self.config["learning_rate"]
+        batches = _training.Batches(
+            reader("train"), self.data.train, self.views, seed, self.class_weight
         )
-        held = _Batches(read, self.data, "validation")
+        held = _training.Batches(reader("validation"), self.data.validation)
         before = model.get_weights()
-        batches[0], held.num_photos and held[0]  # features are cached before the clock starts
         with self.timed(stage):
-            rate = factor * self.config["learning_rate"]
-            rows = _fit(model, batches, held, rate, self.config["epochs"], self.say, stage)
-        self.history += rows
-        guess = self.predict(model, held)
-        kept = self.no_worse(guess)
-        if kept:
+            say = lambda line: self.say(f"{stage}: {line}")  # noqa: E731
+            rows = _training.fit(model, batches, held, rate, self.config["epochs"], say)
+            guess = _training.predict(model, held)
+        self.history += [{"stage": stage, **row} for row in rows]
+        if self.no_worse(guess) and np.isfinite([row["loss"] for row in rows]).all():
             self.guess = guess
-            self.test_model = model, read
+            self.trained = model, reader
         else:
             model.set_weights(before)
             what += " (not kept: validation accuracy fell)"
@@ -303,11 +334,6 @@ class _Job:
 
     def no_worse(self, guess):
         return self.accuracy(guess) is None or self.accuracy(guess) >= self.accuracy(self.guess)
-
-    def predict(self, model, batches):
-        if not batches.num_photos:
-            return np.empty((0, len(self.data.class_names)), np.float32)
-        return np.concatenate([model.predict_on_batch(batches[i][0]) for i in range(len(batches))])
 
     # --- after training ----------------------------------------------------------------------
 
@@ -327,12 +353,8 @@ class _Job:
 
     def finish(self):
         with self.timed("test"):
-            if hasattr(self, "test_model"):
-                model, read = self.test_model
-                tested = self.predict(model, _Batches(read, self.data, "test"))
-            else:
-                tested = self.fitted.predict(self.features("test"))
-        self.config["weights_digest"] = _graph.weights_digest(self.network)
+            tested = self.test()
+        self.config["engines_used"] = sorted(self.engines)
         self.model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
         return Result(
             model=self.model,
@@ -347,14 +369,22 @@ class _Job:
             test_probabilities=tested,
         )
 
+    def test(self):
+        """Class probabilities of the test photos, which are used here and nowhere else."""
+        if hasattr(self, "trained"):
+            model, reader = self.trained
+            return _training.predict(model, _training.Batches(reader("test"), self.data.test))
+        self.cached = False
+        return self.fitted.predict(self.features("test"))
+
     def precision_check(self):
         """What bfloat16 features cost: the same head on validation features of both kinds."""
         if self.config["precision"] == "float32" or not self.data.validation.num_photos:
             return []
         labels, rows = self.data.validation.labels, []
         for precision in ("float32", self.config["precision"]):
-            held = self.extract(self.data.validation, precision)
-            guess = self.fitted.predict(held)
+            held = self.extract("validation", [self.plan.layer], precision=precision)
+            guess = self.fitted.predict(held[self.plan.layer])
             rows.append([precision, 100 * accuracy(guess, labels), log_loss(guess, labels)])
         note = "The linear classifier was trained on bfloat16 features; the saved model is float32."
         return [
@@ -367,124 +397,36 @@ class _Job:
         ]
 
 
-class _Batches(keras.utils.PyDataset):
-    """Batches of one split: inputs from `read(name, rows)`, one-hot labels, class weights.
-
-    Order and view are pure functions of (seed, epoch); held-out splits are read in order, view 0.
-    """
-
-    def __init__(self, read, data, name, views=1, seed=None, class_weight=None, batch_size=32):
-        super().__init__()
-        self._read, self._name = read, name
-        split = getattr(data, name)
-        self.num_photos = split.num_photos
-        self._targets = np.eye(len(data.class_names), dtype=np.float32)[split.labels]
-        self._weights = None
-        if class_weight:
-            table = np.array([class_weight[i] for i in range(len(data.class_names))], np.float32)
-            self._weights = table[split.labels]
-        self._views, self._seed, self._batch_size = views, seed, batch_size
-        self.epoch = 0
-
-    def __len__(self):
-        return -(-self.num_photos // self._batch_size)
-
-    def on_epoch_end(self):
-        self.epoch += 1
-
-    def __getitem__(self, index):
-        order, views = np.arange(self.num_photos), 0
-        if self._seed is not None:
-            order = permutation(self.num_photos, self._seed, "order", self.epoch)
-        chosen = order[index * self._batch_size : (index + 1) * self._batch_size]
-        if self._views > 1:
-            draw = generator(self._seed, "views", self.epoch)
-            views = draw.integers(0, self._views, self.num_photos)[chosen]
-        inputs = self._read(self._name, views * self.num_photos + chosen)
-        if self._weights is None:
-            return inputs, self._targets[chosen]
-        return inputs, self._targets[chosen], self._weights[chosen]
-
-
-def _fit(model, batches, held, rate, epochs, say, stage):
-    """Compile and fit; the history as rows. The weights of the best epoch stay."""
-    steps = len(batches)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps * (epochs - 1)), alpha=0.02, warmup_target=rate, warmup_steps=steps
-    )
-    model.compile(
-        keras.optimizers.AdamW(schedule),
-        keras.losses.CategoricalCrossentropy(label_smoothing=_LABEL_SMOOTHING),
-        metrics=["accuracy"],
-    )
-    callbacks = [_EpochLine(say, stage, epochs)]
-    if held.num_photos:
-        callbacks.append(
-            keras.callbacks.EarlyStopping(patience=_PATIENCE, restore_best_weights=True)
-        )
-    logs = model.fit(
-        batches,
-        validation_data=held if held.num_photos else None,
-        epochs=epochs,
-        shuffle=False,  # the batches own their order
-        callbacks=callbacks,
-        verbose=0,
-    ).history
-    columns = ("loss", "accuracy", "val_loss", "val_accuracy")
-    return [
-        {"stage": stage, "epoch": epoch + 1, **{c: logs[c][epoch] if c in logs else None for c in columns},
-         "learning_rate": float(schedule(steps * (epoch + 1)))}
-        for epoch in range(len(logs["loss"]))
-    ]  # fmt: skip
-
-
-class _EpochLine(keras.callbacks.Callback):
-    def __init__(self, say, stage, epochs):
-        super().__init__()
-        self._say, self._stage, self._epochs = say, stage, epochs
-
-    def on_epoch_end(self, epoch, logs=None):
-        held = f", validation {logs['val_accuracy']:.1%}" if "val_accuracy" in logs else ""
-        accuracy_ = f"accuracy {logs['accuracy']:.1%}{held}"
-        self._say(f"{self._stage}: epoch {epoch + 1}/{self._epochs}, {accuracy_}")
-
-
-def _class_weight(choice, split):
-    if choice == "auto":
-        counts = np.bincount(split.labels, minlength=len(split.class_names))
-        choice = "balanced" if counts.max() > _IMBALANCE * max(counts.min(), 1) else None
-    one_of(choice, ("balanced", None), "class_weight")
-    return split.class_weight() if choice == "balanced" else None
-
-
 def _with_head(network, layer, probe):
     """One flat model from photos to probabilities; the head starts as the linear classifier."""
     x = network.output if layer is None else _graph.output_of(network, layer)
     if len(x.shape) == 4:
-        x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+        x = keras.layers.GlobalAveragePooling2D(name=_free_name(network, "pool"))(x)
     head = keras.layers.Dense(
-        len(probe.bias), activation="softmax", dtype="float32", name="predictions"
+        len(probe.bias),
+        activation="softmax",
+        dtype="float32",
+        name=_free_name(network, "predictions"),
     )
     model = keras.Model(network.inputs[0], head(x), name=f"{network.name}_classifier")
     head.set_weights([probe.kernel, probe.bias])
     return model
 
 
+def _free_name(network, name):
+    taken = {layer.name for layer in network.layers}
+    return next(n for n in (name, *(f"{name}_{i}" for i in range(2, 100))) if n not in taken)
+
+
 def _stage_table(stages):
-    rows = [
-        [
-            row["layer"] or "output",
-            row["num_features"],
-            None
-            if row["validation_accuracy"] is None
-            else round(100 * row["validation_accuracy"], 1),
-            row["validation_loss"],
-        ]
-        for row in stages
-    ]
+    rows = []
+    for row in stages:
+        share = row["validation_accuracy"]
+        share = None if share is None else round(100 * share, 1)
+        rows.append([row["layer"] or "output", row["num_features"], share, row["validation_loss"]])
     return {
         "title": "A linear classifier on each stage",
-        "note": "Where the last stage is best, the photos are like those the network was trained on.",
+        "note": "Where the last stage is best, the photos are like those the network has learnt.",
         "columns": ["layer", "features", "validation accuracy (%)", "log loss"],
         "rows": rows,
     }

@@ -36,10 +36,8 @@ def main():
     beyond = [row["peak_bytes"] - row["feature_bytes"] for row in rows]
     result = {"rows": rows, "ratio": beyond[1] / beyond[0]}
     for row in rows:
-        megabytes = {key: f"{row[key] / 1e6:,.0f} MB" for key in ("peak_bytes", "feature_bytes")}
-        print(
-            f"{row['photos']:,} photos: peak {megabytes['peak_bytes']}, of it features {megabytes['feature_bytes']}"
-        )
+        peak, features = (f"{row[key] / 1e6:,.0f} MB" for key in ("peak_bytes", "feature_bytes"))
+        print(f"{row['photos']:,} photos: peak {peak}, of it features {features}")
     print(f"ratio beyond the features: {result['ratio']:.3f}")
     if not args.quick:
         RESULTS.parent.mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
 """Transfer learning as Keras's own guide does it: the other side of transfer.py.
 
-A frozen network, a new head, ten epochs of `fit` over `image_dataset_from_directory`, one evaluation
-on the test photos. No augmentation, no caching, nothing slowed down.
+A frozen network, a new head, ten epochs of `fit` over `image_dataset_from_directory`, one
+evaluation on the test photos. No augmentation, no caching, nothing slowed down.
 
     python plain_guide.py photos/ --weights FILE --output result.json
 

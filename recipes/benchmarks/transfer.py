@@ -84,9 +84,9 @@ def make_arms(photos, args, work):
     arms = {
         "plain guide": lambda: run_guide("--fixed-parallelism"),
         "plain guide, autotuned": run_guide,
-        "kerascnn": lambda: run_ours("--engine", "keras"),
+        "kerascnn, TensorFlow alone": lambda: run_ours("--engine", "tensorflow"),
         "kerascnn, second run": lambda: run_ours(
-            "--engine", "keras", "--seed", "1", keep_cache=True
+            "--engine", "tensorflow", "--seed", "1", keep_cache=True
         ),
     }
     if installed("openvino"):
@@ -255,13 +255,14 @@ def versions():
 
 def table(result):
     lines = [
-        "| whole process | times faster (median) | spread | test accuracy | against the guide, points |",
+        "| whole process | times faster (median) | spread | accuracy | against the guide, points |",
         "|---|---|---|---|---|",
     ]
     for row in result["rows"]:
         mean, low, high = row["difference_to_guide"]
         lines.append(
-            f"| {row['arm']} | {row['times_faster']:.2f} | {row['lowest']:.2f}-{row['highest']:.2f} "
+            f"| {row['arm']} | {row['times_faster']:.2f} "
+            f"| {row['lowest']:.2f}-{row['highest']:.2f} "
             f"| {row['test_accuracy']:.1%} | {mean:+.1f} [{low:+.1f}, {high:+.1f}] |"
         )
     lines.append(

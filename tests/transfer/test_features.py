@@ -148,7 +148,7 @@ def test_auto_computes_ten_with_the_engine_that_computed_the_others(monkeypatch)
     assert (found.num_computed, found.engine) == (10, "openvino-float32")
     monkeypatch.setitem(sys.modules, "openvino", None)  # not installed any more
     found = extract(network, shapes(70), layer=LAYER, engine="auto")
-    assert (found.num_computed, found.engine) == (70, "keras")
+    assert (found.num_computed, found.engine) == (70, "tensorflow")
 
 
 def test_equal_photos_are_computed_once():
@@ -302,7 +302,7 @@ def test_progress_bar_on_a_terminal(monkeypatch, capsys):
         ({"layer": "stage2_rel"}, "Did you mean 'stage2_relu'?"),
         ({"layer": [None, "nonsense"]}, "Unknown layer of model 'tiny': 'nonsense'"),
         ({"views": 0}, "views must be an int >= 1. Received: 0."),
-        ({"engine": "tensorflow"}, "Unknown engine 'tensorflow'"),
+        ({"engine": "tensorflw"}, "Did you mean 'tensorflow'?"),
         ({"precision": "bfloat16"}, "needs engine='openvino'"),
     ],
 )

@@ -1,0 +1,118 @@
+"""One stage of training by gradients: its batches, its fit, its history."""
+
+import keras
+import numpy as np
+
+from kerascnn._random import generator, permutation
+
+COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
+_LABEL_SMOOTHING = 0.1  # Szegedy et al. 2016, arXiv:1512.00567, Sec. 7
+_PATIENCE = 4  # epochs without a better validation loss
+_IMBALANCE = 10  # largest class over smallest, from which classes are weighted
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of one split: inputs from `read(rows)`, one-hot labels, class weights.
+
+    Order and view are pure functions of (seed, epoch); row v * N + i is view v of photo i. Without
+    a seed the photos are read in order, as they are.
+    """
+
+    def __init__(self, read, split, views=1, seed=None, class_weight=None, batch_size=32):
+        super().__init__()
+        self._read, self._views, self._seed = read, views, seed
+        self._batch_size = batch_size
+        self.num_photos = split.num_photos
+        classes = range(len(split.class_names))
+        self._targets = np.eye(len(classes), dtype=np.float32)[split.labels]
+        self._weights = None
+        if class_weight:
+            self._weights = np.array([class_weight[i] for i in classes], np.float32)[split.labels]
+        self.epoch = 0
+        self._rows = None, None  # of an epoch, (epoch, rows)
+
+    def __len__(self):
+        return -(-self.num_photos // self._batch_size)
+
+    def on_epoch_end(self):
+        self.epoch += 1
+
+    def rows(self, epoch):
+        """The rows of an epoch in their order, int64 array (N,)."""
+        if self._seed is None:
+            return np.arange(self.num_photos)
+        order = permutation(self.num_photos, self._seed, "order", epoch)
+        views = generator(self._seed, "views", epoch).integers(0, self._views, self.num_photos)
+        return views[order] * self.num_photos + order
+
+    def __getitem__(self, index):
+        epoch, rows = self._rows
+        if epoch != self.epoch:
+            rows = self.rows(self.epoch)
+            self._rows = self.epoch, rows
+        rows = rows[index * self._batch_size : (index + 1) * self._batch_size]
+        photos = rows % self.num_photos
+        batch = self._read(rows), self._targets[photos]
+        return batch if self._weights is None else (*batch, self._weights[photos])
+
+
+def fit(model, batches, held, rate, epochs, say):
+    """Compile and fit; afterwards the model has the weights of its best epoch.
+
+    AdamW, one epoch of warm-up to `rate`, cosine decay; stops after four epochs without a lower
+    loss on `held`, if that has photos.
+
+    Returns:
+        List of dicts, one per epoch: epoch (from 1), COLUMNS, learning_rate at its end.
+    """
+    steps = len(batches)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps * (epochs - 1)), alpha=0.02, warmup_target=rate, warmup_steps=steps
+    )
+    model.compile(
+        keras.optimizers.AdamW(schedule),
+        keras.losses.CategoricalCrossentropy(label_smoothing=_LABEL_SMOOTHING),
+        metrics=["accuracy"],
+    )
+    callbacks = [_EpochLine(say, epochs)]
+    if held.num_photos:
+        best = keras.callbacks.EarlyStopping(patience=_PATIENCE, restore_best_weights=True)
+        callbacks.append(best)
+    logs = model.fit(
+        batches,
+        validation_data=held if held.num_photos else None,
+        epochs=epochs,
+        shuffle=False,  # the batches own their order
+        callbacks=callbacks,
+        verbose=0,
+    ).history
+    rows = []
+    for number in range(len(logs["loss"])):
+        values = {column: logs[column][number] if column in logs else None for column in COLUMNS}
+        rate = float(schedule(steps * (number + 1)))
+        rows.append({"epoch": number + 1, **values, "learning_rate": rate})
+    return rows
+
+
+def predict(model, batches):
+    """Class probabilities of all photos in order, float32 array (N, classes)."""
+    parts = [model.predict_on_batch(batches[i][0]) for i in range(len(batches))]
+    return np.concatenate([np.empty((0, model.output_shape[-1]), np.float32), *parts])
+
+
+def class_weight(choice, split):
+    """{class: weight} or None, by the `class_weight` argument of `finetune`."""
+    if choice == "auto":
+        counts = np.bincount(split.labels, minlength=len(split.class_names))
+        choice = "balanced" if counts.max() > _IMBALANCE * max(counts.min(), 1) else None
+    return split.class_weight() if choice == "balanced" else None
+
+
+class _EpochLine(keras.callbacks.Callback):
+    def __init__(self, say, epochs):
+        super().__init__()
+        self._say, self._epochs = say, epochs
+
+    def on_epoch_end(self, epoch, logs=None):
+        held = f", validation {logs['val_accuracy']:.1%}" if "val_accuracy" in logs else ""
+        self._say(f"epoch {epoch + 1}/{self._epochs}: accuracy {logs['accuracy']:.1%}{held}")

@@ -1,0 +1,60 @@
+"""README: its Python block runs, its commands exist, its tables are what the result files say."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Three classes of drawn photos: flat, upright stripes, lying stripes."""
+    rng = np.random.default_rng(0)
+    for i in range(60):
+        pattern = np.zeros((48, 64, 3), np.uint8)
+        pattern[:, ::8] += np.uint8(200 * (i % 3 == 1))
+        pattern[::8] += np.uint8(200 * (i % 3 == 2))
+        pattern += rng.integers(0, 50, pattern.shape, dtype=np.uint8)
+        path = tmp_path / "photos" / "abc"[i % 3] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pattern).save(path)
+    return path.parents[1]
+
+
+def test_the_tour_runs(photos, monkeypatch, capsys):
+    (block,) = re.findall(r"```python\n(.*?)```", TEXT, re.S)
+    lines = [line for line in block.splitlines() if line.strip()]
+    assert len(lines) <= 20
+    monkeypatch.chdir(photos.parent)
+    names = {"WEIGHTS": None}
+    exec(compile(block, "README.md", "exec"), names)
+    assert "['a', 'b', 'c']" in capsys.readouterr().out
+    assert (photos.parent / "run" / "report.html").exists()
+    assert names["similar"][0, 0] == 0  # the nearest to a photo is itself
+
+
+def test_every_command_exists():
+    listed = set(re.findall(r"^kerascnn (\w+)", TEXT, re.M))
+    from kerascnn.cli import app
+
+    offered = {command.name or command.callback.__name__ for command in app.registered_commands}
+    assert listed <= offered
+    assert {"check", "finetune", "extract", "evaluate", "predict", "models"} <= listed
+
+
+def test_make_targets_exist():
+    targets = set(re.findall(r"^(\w[\w-]*):", (ROOT / "Makefile").read_text(), re.M))
+    assert set(re.findall(r"^make ([\w-]+)", TEXT, re.M)) <= targets
+
+
+def test_tables_are_generated():
+    command = [sys.executable, ROOT / "recipes" / "make_results.py", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
