@@ -2,6 +2,8 @@
 
 import difflib
 
+_SHOWN = 12  # choices that an error lists
+
 
 class InputError(ValueError):
     """What the user passed cannot be used; the message says what, why and how to mend it.
@@ -26,4 +28,6 @@ def one_of(value, choices, name):
     lowered = {str(choice).lower(): choice for choice in choices}
     near = difflib.get_close_matches(str(value).lower(), list(lowered), n=1, cutoff=0.5)
     hint = f" Did you mean {lowered[near[0]]!r}?" if near else ""
-    raise InputError(f"Unknown {name} {value!r}.{hint} Possible: {', '.join(map(str, choices))}.")
+    more = f" and {len(choices) - _SHOWN} more" if len(choices) > _SHOWN else ""
+    listed = ", ".join(map(str, choices[:_SHOWN]))
+    raise InputError(f"Unknown {name} {value!r}.{hint} Possible: {listed}{more}.")

@@ -57,7 +57,7 @@ def measure(count, weights):
             "KERASCNN_CACHE": str(work / "cache"),
             "TF_CPP_MIN_LOG_LEVEL": "3",
         }
-        process = subprocess.Popen(command, env=environment)
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
         peak = watch(process)
         if process.returncode:
             sys.exit("the fine-tuning failed")
