@@ -18,7 +18,36 @@ from kerascnn.data.store import RowStore, cache_folder
 __all__ = ["ImageData", "Split"]
 
 
-class Split(keras.utils.PyDataset):
+class EpochCounter(keras.utils.PyDataset):
+    """A data set that knows which epoch is read: `epoch`, from 0, which may be set.
+
+    Keras calls `on_epoch_end` at the end of an epoch, but also before the first one begins, after
+    one that was interrupted and, on JAX, after a batch was read to build the model. So an epoch
+    counts if it began and all its batches were read. (One batch an epoch on JAX counts that look.)
+    Subclasses define `num_batches` and call `super().__getitem__(index)`.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.epoch = 0
+        self._unread = None  # batches of the epoch that began
+
+    def on_epoch_begin(self):
+        self._unread = set(range(self.num_batches))
+
+    def __getitem__(self, index):
+        if not 0 <= index < self.num_batches:
+            raise IndexError(f"Batches are numbered 0 to {self.num_batches - 1}: {index}")
+        if self._unread:
+            self._unread.discard(index)
+
+    def on_epoch_end(self):
+        if self._unread is not None and not self._unread:
+            self.epoch += 1
+        self._unread = None
+
+
+class Split(EpochCounter):
     """One split of a data set: give it to `fit`, `evaluate` or `predict` of any Keras model.
 
     Batch `i` of epoch `e` is a pure function of (seed, e, i): no generator state, no worker, no
@@ -79,7 +108,6 @@ class Split(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.one_hot = one_hot
         self.seed = seed
-        self.epoch = 0
 
     @property
     def num_photos(self):
@@ -92,12 +120,8 @@ class Split(keras.utils.PyDataset):
         return -(-self.num_photos // self.batch_size)
 
     def __getitem__(self, index):
-        if not 0 <= index < self.num_batches:
-            raise IndexError(f"Batches are numbered 0 to {self.num_batches - 1}: {index}")
+        super().__getitem__(index)
         return self.batch(self.epoch, index)
-
-    def on_epoch_end(self):
-        self.epoch += 1
 
     def order(self, epoch):
         """The photos' numbers in the order of an epoch: int64 array (N,)."""

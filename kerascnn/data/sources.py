@@ -119,6 +119,8 @@ def from_tfds(
 
     Raises:
         InputError: TFDS does not know the name, cannot fetch it, or it is not image -> label.
+
+    >>> data = from_tfds("tf_flowers", image_size=160)  # doctest: +SKIP
     """
     decoder = checked_decoder(Decoder(image_size, channels, resize))
     checked_fractions(splits)
@@ -147,24 +149,28 @@ def _tfds_builder(name, data_dir, download):
 
     try:
         builder = tfds.builder(name, data_dir=data_dir)
-        if download:
+        if download and not builder.is_prepared():
             builder.download_and_prepare()
     except tfds.core.DatasetNotFoundError as error:
         raise InputError(
             f"TensorFlow Datasets has no {name!r}: {_first_line(error)} "
             "See https://www.tensorflow.org/datasets/catalog/overview."
         ) from error
+    except ImportError as error:  # some data sets need more than TFDS asks for
+        raise InputError(f"{name!r} needs more: pip install {error.name}.") from error
     except (OSError, AssertionError, ValueError) as error:
-        raise InputError(f"{name!r} could not be fetched: {_first_line(error)}") from error
+        raise InputError(f"{name!r} could not be opened: {_first_line(error)}") from error
     if not builder.is_prepared():
         raise InputError(
             f"{name!r} is not in {builder.data_dir}. Pass download=True, or the right data_dir."
         )
-    image, label = (builder.info.features.get(key) for key in ("image", "label"))
-    if not (isinstance(image, tfds.features.Image) and isinstance(label, tfds.features.ClassLabel)):
+    features = builder.info.features
+    features = dict(features) if isinstance(features, tfds.features.FeaturesDict) else {}
+    wanted = {"image": tfds.features.Image, "label": tfds.features.ClassLabel}
+    if not all(isinstance(features.get(key), kind) for key, kind in wanted.items()):
         raise InputError(
             f"{name!r} is not a data set of images with one label each; "
-            f"it has {', '.join(builder.info.features)}."
+            f"it has {', '.join(features) or 'other features'}."
         )
     return builder
 
