@@ -15,7 +15,8 @@ class Batches(keras.utils.PyDataset):
     """Batches of one split: inputs from `read(rows)`, one-hot labels, class weights.
 
     Order and view are pure functions of (seed, epoch); row v * N + i is view v of photo i. Without
-    a seed the photos are read in order, as they are.
+    a seed the photos are read in order, as they are. `fit` sets `epoch`; Keras's own
+    `on_epoch_end` also comes before the first epoch.
     """
 
     def __init__(self, read, split, views=1, seed=None, class_weight=None, batch_size=32):
@@ -33,9 +34,6 @@ class Batches(keras.utils.PyDataset):
 
     def __len__(self):
         return -(-self.num_photos // self._batch_size)
-
-    def on_epoch_end(self):
-        self.epoch += 1
 
     def rows(self, epoch):
         """The rows of an epoch in their order, int64 array (N,)."""
@@ -74,7 +72,7 @@ def fit(model, batches, held, rate, epochs, say):
         keras.losses.CategoricalCrossentropy(label_smoothing=_LABEL_SMOOTHING),
         metrics=["accuracy"],
     )
-    callbacks = [_EpochLine(say, epochs)]
+    callbacks = [_Epochs(batches, epochs, say)]
     if held.num_photos:
         best = keras.callbacks.EarlyStopping(patience=_PATIENCE, restore_best_weights=True)
         callbacks.append(best)
@@ -108,10 +106,15 @@ def class_weight(choice, split):
     return split.class_weight() if choice == "balanced" else None
 
 
-class _EpochLine(keras.callbacks.Callback):
-    def __init__(self, say, epochs):
+class _Epochs(keras.callbacks.Callback):
+    """Tells the batches which epoch it is, and says how it went."""
+
+    def __init__(self, batches, epochs, say):
         super().__init__()
-        self._say, self._epochs = say, epochs
+        self._batches, self._epochs, self._say = batches, epochs, say
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._batches.epoch = epoch
 
     def on_epoch_end(self, epoch, logs=None):
         held = f", validation {logs['val_accuracy']:.1%}" if "val_accuracy" in logs else ""

@@ -148,7 +148,7 @@ def choose_engine(model, engine="auto", precision="float32", sample=None):
         return OpenVINOEngine(model, precision)
     if engine == "tensorflow" and keras.backend.backend() != "tensorflow":
         raise InputError("engine='tensorflow' needs Keras's TensorFlow backend.")
-    wanted = _fast_engines(missing) if engine == "auto" else [engine]
+    wanted = usable_engines() if engine == "auto" else [engine]
     if sample is None or len(sample) < 2:
         return KerasEngine(model) if engine == "auto" else _ENGINES[engine](model)
     return _fastest(model, [name for name in wanted if name != "keras"], sample)
@@ -157,15 +157,15 @@ def choose_engine(model, engine="auto", precision="float32", sample=None):
 _ENGINES = {"keras": KerasEngine, "tensorflow": TensorFlowEngine, "openvino": OpenVINOEngine}
 
 
-def _fast_engines(missing_openvino):
-    """What may be faster than Keras itself on this machine."""
+def usable_engines():
+    """The engines among which "auto" chooses here; Keras itself is the last."""
     if keras.backend.backend() != "tensorflow":
-        return []
+        return ["keras"]
     import tensorflow as tf
 
     if tf.config.list_physical_devices("GPU"):
-        return []
-    return ["tensorflow"] if missing_openvino else ["openvino", "tensorflow"]
+        return ["keras"]
+    return ["openvino", "tensorflow", "keras"][bool(why_not_openvino()) :]
 
 
 def why_not_openvino():
@@ -221,6 +221,9 @@ def _seconds(engine, sample):
 
 
 def _cosine(a, b):
+    """Per photo; of two zero vectors it is 1."""
     a, b = (x.reshape(len(x), -1).astype(np.float64) for x in (a, b))
-    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return (a * b).sum(axis=1) / np.maximum(norms, 1e-12)
+    lengths = [np.linalg.norm(x, axis=1) for x in (a, b)]
+    both = lengths[0] * lengths[1]
+    equal = (lengths[0] == lengths[1]).astype(np.float64)
+    return np.divide((a * b).sum(axis=1), both, out=equal, where=both > 0)

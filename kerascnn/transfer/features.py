@@ -15,7 +15,7 @@ from kerascnn._errors import InputError
 from kerascnn.data import RowStore, cache_folder
 from kerascnn.data import view as view_of
 from kerascnn.transfer._options import check_engine
-from kerascnn.transfer.engines import choose_engine, why_not_openvino
+from kerascnn.transfer.engines import choose_engine, usable_engines
 
 __all__ = ["FeatureExtractor", "Features", "extract_features"]
 
@@ -108,7 +108,8 @@ class FeatureExtractor:
     The network must not be trained while an extractor for it is in use.
 
     Args:
-        backbone, layer, pooling, cache, engine, precision: as for `extract_features`.
+        backbone, layer, cache, engine, precision: as for `extract_features`.
+        pooling: as for `extract_features`, or a list, one for each layer.
     """
 
     def __init__(
@@ -124,7 +125,8 @@ class FeatureExtractor:
         check_engine(engine, precision)
         self._layers = layer if isinstance(layer, list | tuple) else [layer]
         self._single = self._layers is not layer
-        tensors = [_tensor(backbone, name, pooling) for name in self._layers]
+        each = pooling if isinstance(pooling, list) else [pooling] * len(self._layers)
+        tensors = [_tensor(backbone, *pair) for pair in zip(self._layers, each)]
         image = backbone.inputs[0]
         self._model = keras.Model(image, tensors[0] if len(tensors) == 1 else tensors)
         # Each output by its own part of the graph: found again, whatever it was computed with.
@@ -138,7 +140,7 @@ class FeatureExtractor:
         """`Features` of a split, or a dict layer -> `Features` if a list of layers was given."""
         if views < 1:
             raise InputError(f"views must be an int >= 1. Received: {views}.")
-        photos = _Views(split, views, seed)
+        photos = Views(split, views, seed)
         names = [self._engine.name] if self._engine else _engine_names(*self._wanted)
         missing = {name: _missing(self._stores(name), photos.keys) for name in names}
         name = min(names, key=lambda name: len(missing[name]))
@@ -155,7 +157,7 @@ class FeatureExtractor:
     def _choose(self, split, begun):
         """The engine that has computed most of the photos already, else as it was asked for."""
         engine, precision = self._wanted
-        if engine == "auto" and begun and not (begun.startswith("open") and why_not_openvino()):
+        if engine == "auto" and begun and begun.split("-")[0] in usable_engines():
             engine = begun.split("-")[0]
         sample = split.images(np.arange(min(_SAMPLE, split.num_photos)))
         return choose_engine(self._model, engine, precision, sample)
@@ -195,7 +197,7 @@ class FeatureExtractor:
             _keep(stores, photos.keys, kept)
 
 
-class _Views:
+class Views:
     """The views of a split's photos; row v * N + i is view v of photo i."""
 
     def __init__(self, split, views, seed):

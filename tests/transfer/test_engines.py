@@ -122,6 +122,13 @@ def test_auto_is_one_that_agrees():
     assert difference(ours, model.predict(PHOTOS, verbose=0)) < 1e-5
 
 
+@pytest.mark.parametrize("scale", [0.0, 1e-20])
+def test_features_without_length_or_nearly_so_agree_too(scale, caplog):
+    model = network()
+    engine = choose_engine(keras.Model(model.input, model.output * scale), sample=PHOTOS[:8])
+    assert engine.name != "keras" and not caplog.records
+
+
 @pytest.mark.parametrize("sample", [None, PHOTOS[:0], PHOTOS[:1]])
 def test_auto_without_photos_to_compare_is_keras(sample):
     assert choose_engine(network(), sample=sample).name == "keras"

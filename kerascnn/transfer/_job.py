@@ -1,0 +1,344 @@
+"""One fine-tuning: its plan, its stages, what each of them gained."""
+
+import contextlib
+import logging
+import shutil
+import sys
+import time
+
+import keras
+import numpy as np
+
+from kerascnn import _graph
+from kerascnn._errors import InputError
+from kerascnn._runs import said_simply
+from kerascnn.data import cache_folder
+from kerascnn.transfer import _training
+from kerascnn.transfer.backbones import backbone as build_backbone
+from kerascnn.transfer.choose import MUCH, Plan, compare_stages, plan
+from kerascnn.transfer.features import FeatureExtractor, Views
+from kerascnn.transfer.probe import accuracy, fit_probe, log_loss
+from kerascnn.transfer.run import Result
+
+_DISK_SHARE = 0.5  # of the free disk, at most, for cached boundary features
+_log = logging.getLogger("kerascnn")
+
+
+class Job:
+    """What was decided, trained and measured so far; `run` does it all."""
+
+    def __init__(self, data, config, verbose):
+        self.data = data
+        self.config = config
+        self.verbose = verbose
+        self.options = {"seed": config["seed"], "progress": verbose}
+        self.extractors, self.engines = {}, set()
+        self.history, self.stages, self.timings, self.tables = [], [], {}, []
+        self.class_weight = _training.class_weight(config["class_weight"], data.train)
+
+    @contextlib.contextmanager
+    def timed(self, name):
+        start = time.perf_counter()
+        yield
+        self.timings[name] = self.timings.get(name, 0.0) + time.perf_counter() - start
+
+    def say(self, text):
+        if self.verbose:
+            print(text, file=sys.stderr)
+
+    def run(self, backbone, weights):
+        keras.utils.set_random_seed(self.config["seed"])
+        with self.timed("build"):
+            self.network = network_for(backbone, weights, self.data)
+            self.config["weights_digest"] = _graph.weights_digest(self.network)
+            self.boundary = self.find_boundary()
+        self.decide()
+        self.probe()
+        if self.plan.strategy in ("partial", "full") and self.boundary:
+            self.tail()
+        if self.plan.strategy == "full":
+            self.whole()
+        return self.finish()
+
+    # --- 1: what to do, and a linear classifier ----------------------------------------------
+
+    def find_boundary(self):
+        """The layer after which the last stage trains; None if the network has but one stage."""
+        try:
+            return _graph.freeze_boundary(self.network)
+        except InputError:
+            if self.config["strategy"] == "partial":
+                raise
+            return None
+
+    def decide(self):
+        strategy, self.layers = self.config["strategy"], [None]
+        if strategy != "auto":
+            self.plan = Plan(strategy, None, [f"asked for: {strategy}"])
+            self.cached = strategy != "probe" and self.boundary and self.fits_on_disk()
+            return
+        labels, held = self.data.train.labels, self.data.validation.labels
+        median = float(np.median(np.bincount(labels, minlength=len(self.data.class_names))))
+        self.cached = median >= MUCH and len(held) and self.boundary and self.fits_on_disk()
+        self.layers = [*_graph.stage_ends(self.network)[:-1], None]
+        with self.timed("features"):
+            for name in ("train", "validation"):
+                self.extract(name)
+            engine = self.config["engine"]
+            stages = compare_stages(self.network, self.data, self.layers, engine=engine)
+        self.plan = plan(median, stages, np.bincount(held, minlength=1).max() / max(len(held), 1))
+        if self.plan.strategy == "partial" and not self.boundary:
+            self.plan.strategy = "full"
+            self.plan.reasons.append("the network has no stage to freeze before its last one")
+        self.tables.append(_stage_table(stages))
+        self.say(f"Plan: {self.plan.strategy} ({'; '.join(self.plan.reasons)})")
+
+    def fits_on_disk(self):
+        """Whether features at the boundary may be cached: they are large."""
+        views = 2 if self.config["views"] == "auto" else self.config["views"]
+        held = self.data.validation.num_photos + self.data.test.num_photos
+        photos = self.data.train.num_photos * views + held
+        shape = _graph.output_of(self.network, self.boundary).shape[1:]
+        folder = cache_folder()
+        with said_simply(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            fits = 4 * photos * int(np.prod(shape)) <= _DISK_SHARE * shutil.disk_usage(folder).free
+        if not fits:
+            _log.warning(
+                "Too little disk is free for features at the freeze boundary; "
+                "the frozen part is computed in every epoch."
+            )
+        return fits
+
+    def probe(self):
+        wanted = self.config["views"]
+        self.views = 1 if wanted == "auto" else wanted
+        self.fit_probe(self.views)
+        if wanted == "auto" and self.plan.strategy != "probe" and self.data.validation.num_photos:
+            plain, loss = self.fitted, self.score()["loss"]
+            self.fit_probe(2)
+            if self.score()["loss"] < loss:
+                self.views = 2
+                self.plan.reasons.append("mirrored photos help the linear classifier: used")
+            else:
+                self.fitted = plain
+                self.plan.reasons.append("mirrored photos do not help the linear classifier")
+        self.model = _with_head(self.network, self.plan.layer, self.fitted)
+        self.guess = self.fitted.predict(self.features("validation"))
+        what = "linear classifier on frozen features"
+        self.record("probe", what, None, len(self.fitted.trials), self.accuracy(self.guess))
+
+    def fit_probe(self, views):
+        with self.timed("features"):
+            train = self.features("train", views)
+            held = self.features("validation"), self.data.validation.labels
+        with self.timed("probe"):
+            labels, classes = np.tile(self.data.train.labels, views), len(self.data.class_names)
+            self.fitted = fit_probe(train, labels, held, classes, self.class_weight)
+
+    def score(self):
+        return min(self.fitted.trials, key=lambda trial: trial["loss"])
+
+    # --- features ----------------------------------------------------------------------------
+
+    def features(self, name, views=1):
+        """Features that the head reads. Only training features may be bfloat16: what is chosen
+        and measured is chosen and measured on the float32 network that is saved."""
+        precision = self.config["precision"] if name == "train" else "float32"
+        return self.extract(name, views, precision)[self.plan.layer]
+
+    def extract(self, name, views=1, precision="float32"):
+        """{layer: `Features`}; what the tail will read is computed in the same pass."""
+        layers = self.layers if precision == "float32" else [self.plan.layer]
+        pooling = ["avg"] * len(layers)
+        if self.cached and precision == "float32":
+            layers, pooling = [*layers, self.boundary], [*pooling, None]
+        key = precision, len(layers)
+        if key not in self.extractors:
+            options = {"engine": self.config["engine"], "precision": precision}
+            self.extractors[key] = FeatureExtractor(
+                self.network, layers, pooling=pooling, **options
+            )
+        features = self.extractors[key](getattr(self.data, name), views=views, **self.options)
+        self.engines |= {part.engine for part in features.values()}
+        return features
+
+    def pixels(self, name):
+        """Reads photos as float32; row v * N + i is view v of photo i."""
+        photos = Views(getattr(self.data, name), self.views, self.config["seed"])
+        return lambda rows: photos.images(rows).astype(np.float32)
+
+    # --- 2 and 3: training by gradients ------------------------------------------------------
+
+    def tail(self):
+        """Train what comes after the freeze boundary, from features cached there."""
+        trunk, tail = _graph.split(self.model, self.boundary)
+        _graph.freeze_batch_norm(tail)
+        if self.cached:
+            what = f"layers after {self.boundary}, from cached features"
+            self.train("partial", tail, self.at_boundary, what)
+            return
+        were = [layer.trainable for layer in trunk.layers]
+        for layer in trunk.layers:
+            layer.trainable = False
+        self.train("partial", self.model, self.pixels, f"layers after {self.boundary}")
+        for layer, trainable in zip(trunk.layers, were):
+            layer.trainable = trainable
+
+    def at_boundary(self, name):
+        views = self.views if name == "train" else 1
+        with self.timed("features"):
+            features = self.extract(name, views)[self.boundary]
+        return features.__getitem__
+
+    def whole(self):
+        """Train every layer but batch normalisation, at a tenth of the rate."""
+        _graph.freeze_batch_norm(self.model)
+        self.train("full", self.model, self.pixels, "all layers", 0.1)
+
+    def train(self, stage, model, reader, what, factor=1.0):
+        """Train, and keep the result if the validation photos are classified no worse."""
+        seed, rate = self.config["seed"], factor * self.config["learning_rate"]
+        batches = _training.Batches(
+            reader("train"), self.data.train, self.views, seed, self.class_weight
+        )
+        held = _training.Batches(reader("validation"), self.data.validation)
+        before = model.get_weights()
+        with self.timed(stage):
+            say = lambda line: self.say(f"{stage}: {line}")  # noqa: E731
+            rows = _training.fit(model, batches, held, rate, self.config["epochs"], say)
+            guess = _training.predict(model, held)
+        self.history += [{"stage": stage, **row} for row in rows]
+        if self.no_worse(guess) and np.isfinite([row["loss"] for row in rows]).all():
+            self.guess = guess
+            self.trained = model, reader
+        else:
+            model.set_weights(before)
+            what += " (not kept: validation accuracy fell)"
+        self.record(stage, what, rate, len(rows), self.accuracy(guess))
+
+    def accuracy(self, guess):
+        labels = self.data.validation.labels
+        return accuracy(guess, labels) if len(labels) else None
+
+    def no_worse(self, guess):
+        return self.accuracy(guess) is None or self.accuracy(guess) >= self.accuracy(self.guess)
+
+    # --- after training ----------------------------------------------------------------------
+
+    def record(self, name, what, rate, epochs, validation_accuracy):
+        self.stages.append(
+            {
+                "name": name,
+                "what": what,
+                "learning_rate": rate,
+                "epochs": epochs,
+                "validation_accuracy": validation_accuracy,
+                "seconds": self.timings.get(name),
+            }
+        )
+        if validation_accuracy is not None:
+            self.say(f"{name}: validation accuracy {validation_accuracy:.1%}")
+
+    def finish(self):
+        tested = self.test()
+        self.config["engines_used"] = sorted(self.engines)
+        self.model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return Result(
+            model=self.model,
+            data=self.data,
+            plan=self.plan,
+            stages=self.stages,
+            history=self.history,
+            tables=self.tables + self.precision_check(),
+            timings=self.timings,
+            config=self.config,
+            validation_probabilities=self.guess,
+            test_probabilities=tested,
+        )
+
+    def test(self):
+        """Class probabilities of the test photos, which are used here and nowhere else."""
+        if hasattr(self, "trained"):
+            model, reader = self.trained
+            batches = _training.Batches(reader("test"), self.data.test)
+            with self.timed("test"):
+                return _training.predict(model, batches)
+        self.cached = False
+        with self.timed("features"):
+            features = self.features("test")
+        with self.timed("test"):
+            return self.fitted.predict(features)
+
+    def precision_check(self):
+        """What bfloat16 features cost: the same head on validation features of both kinds."""
+        if self.config["precision"] == "float32" or not self.data.validation.num_photos:
+            return []
+        labels, rows = self.data.validation.labels, []
+        for precision in ("float32", self.config["precision"]):
+            held = self.extract("validation", precision=precision)[self.plan.layer]
+            guess = self.fitted.predict(held)
+            rows.append([precision, 100 * accuracy(guess, labels), log_loss(guess, labels)])
+        note = "The linear classifier was trained on bfloat16 features; the saved model is float32."
+        return [
+            {
+                "title": "Features in bfloat16",
+                "note": note,
+                "columns": ["validation features", "accuracy (%)", "log loss"],
+                "rows": rows,
+            }
+        ]
+
+
+def network_for(backbone, weights, data):
+    """The network to adapt; of one that was passed a copy, so that it stays as it is."""
+    if isinstance(backbone, keras.Model):
+        network = keras.models.clone_model(backbone)
+        network.set_weights(backbone.get_weights())
+        for layer in network.layers:
+            if isinstance(layer, keras.layers.Normalization) and layer.weights:
+                layer.finalize_state()  # what it computes with is not among its weights
+    else:
+        height, width, channels = data.image_shape
+        network = build_backbone(backbone, weights, image_size=(height, width), channels=channels)
+    if network.input_shape[1:] != data.image_shape or len(network.output_shape) != 2:
+        raise InputError(
+            f"The backbone must lead from photos {data.image_shape} to features (N, F). "
+            f"Received: {network.input_shape[1:]} to {network.output_shape}."
+        )
+    return network
+
+
+def _with_head(network, layer, probe):
+    """One flat model from photos to probabilities; the head starts as the linear classifier."""
+    x = network.output if layer is None else _graph.output_of(network, layer)
+    if len(x.shape) == 4:
+        x = keras.layers.GlobalAveragePooling2D(name=_free_name(network, "pool"))(x)
+    head = keras.layers.Dense(
+        len(probe.bias),
+        activation="softmax",
+        dtype="float32",
+        name=_free_name(network, "predictions"),
+    )
+    model = keras.Model(network.inputs[0], head(x), name=f"{network.name}_classifier")
+    head.set_weights([probe.kernel, probe.bias])
+    return model
+
+
+def _free_name(network, name):
+    taken = {layer.name for layer in network.layers}
+    return next(n for n in (name, *(f"{name}_{i}" for i in range(2, 100))) if n not in taken)
+
+
+def _stage_table(stages):
+    rows = []
+    for row in stages:
+        share = row["validation_accuracy"]
+        share = None if share is None else round(100 * share, 1)
+        rows.append([row["layer"] or "output", row["num_features"], share, row["validation_loss"]])
+    return {
+        "title": "A linear classifier on each stage",
+        "note": "Where the last stage is best, the photos are like those the network has learnt.",
+        "columns": ["layer", "features", "validation accuracy (%)", "log loss"],
+        "rows": rows,
+    }
