@@ -110,7 +110,10 @@ def run_folder(path):
                 f"{path} already exists and nothing in it was changed. "
                 "Choose another output folder, or move the old one away."
             )
-        partial.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError:  # its parent exists and takes no folders, such as /proc
+            raise InputError(f"No folder can be made at {path}. Choose another one.") from None
     with said_simply(path), lock(partial):
         _empty(partial)
         try:

@@ -2,12 +2,15 @@
 
 import os
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ["KERASCNN_CACHE"] = "off-limits"  # each test that caches gets a folder of its own
+# Never the user's cache: one for what runs before a test, and each test gets its own.
+_CACHE = tempfile.TemporaryDirectory(prefix="kerascnn-tests-")
+os.environ["KERASCNN_CACHE"] = _CACHE.name
 
 _DATA = Path(os.environ.get("KERASCNN_TEST_DATA") or Path(__file__).parents[2] / "shared")
 

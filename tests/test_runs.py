@@ -242,3 +242,12 @@ def test_permission_is_asked_before_anything_is_computed(tmp_path):
         pytest.fail("it cannot begin")
     reason = "permission is denied; choose another folder or change its permissions"
     assert str(caught.value) == f"Cannot write {tmp_path / 'a'}: {reason}."
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc: another system than Linux")
+def test_a_place_that_takes_no_folders_is_said_in_one_sentence():
+    with (
+        pytest.raises(InputError, match=r"No folder can be made at /proc/run\."),
+        run_folder("/proc/run"),
+    ):
+        pass
