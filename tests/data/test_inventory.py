@@ -36,7 +36,7 @@ def snapshot(root):
     tree = {}
     for path in sorted(root.rglob("*")):
         stat = path.lstat()
-        data = path.read_bytes() if path.is_file() else b""
+        data = path.read_bytes() if path.is_file() and stat.st_size < 1e6 else b""
         tree[path] = (hashlib.sha256(data).digest(), stat.st_mtime_ns, stat.st_mode)
     return tree
 
