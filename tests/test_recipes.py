@@ -28,7 +28,7 @@ def run(tmp_path, *command, timeout=300):
 @pytest.fixture
 def few_photos(tmp_path, shared_data):
     """Three classes of the clothing photos, a few each, in split folders."""
-    for split, count in {"train": 12, "validation": 4, "test": 4}.items():
+    for split, count in {"train": 20, "validation": 6, "test": 8}.items():
         for name in ("hat", "pants", "shoes"):
             files = sorted((shared_data("data/clothing") / split / name).iterdir())[:count]
             folder = tmp_path / "photos" / split / name
@@ -44,7 +44,7 @@ def mobilenet(shared_data):
 
 
 def test_feature_extraction(tmp_path, few_photos, mobilenet):
-    options = ("--weights", mobilenet, "--image-size", 96)
+    options = ("--weights", mobilenet, "--image-size", 128)
     output = run(tmp_path, ROOT / "recipes/feature_extraction.py", few_photos, *options)
     (accuracy,) = re.findall(r"logistic regression: test accuracy ([\d.]+)%", output)
     assert float(accuracy) > 60  # hats, trousers and shoes: guessing gives 33
@@ -52,7 +52,7 @@ def test_feature_extraction(tmp_path, few_photos, mobilenet):
 
 
 def test_finetune(tmp_path, few_photos, mobilenet):
-    options = ("--weights", mobilenet, "--image-size", 96, "--epochs", 1)
+    options = ("--weights", mobilenet, "--image-size", 128, "--epochs", 1)
     output = run(tmp_path, ROOT / "recipes/finetune.py", few_photos, *options)
     (accuracy,) = re.findall(r"test accuracy ([\d.]+)%", output)
     assert float(accuracy) > 60
