@@ -53,6 +53,8 @@ class Job:
             self.config["weights_digest"] = _graph.weights_digest(self.network)
             self.boundary = self.find_boundary()
         self.decide()
+        if self.class_weight:
+            self.plan.reasons.append("classes of few photos count as much as those of many")
         self.probe()
         if self.plan.strategy in ("partial", "full") and self.boundary:
             self.tail()
@@ -123,6 +125,7 @@ class Job:
             else:
                 self.fitted = plain
                 self.plan.reasons.append("mirrored photos do not help the linear classifier")
+        self.tables += self.precision_check()
         self.model = _with_head(self.network, self.plan.layer, self.fitted)
         self.guess = self.fitted.predict(self.features("validation"))
         what = "linear classifier on frozen features"
@@ -186,10 +189,15 @@ class Job:
             layer.trainable = trainable
 
     def at_boundary(self, name):
+        """Reads features of the frozen part alone: what comes after it is being trained."""
         views = self.views if name == "train" else 1
         with self.timed("features"):
-            features = self.extract(name, views)[self.boundary]
-        return features.__getitem__
+            if "boundary" not in self.extractors:
+                self.extractors["boundary"] = FeatureExtractor(
+                    self.network, self.boundary, pooling=None, engine=self.config["engine"]
+                )
+            extractor = self.extractors["boundary"]
+            return extractor(getattr(self.data, name), views=views, **self.options).__getitem__
 
     def whole(self):
         """Train every layer but batch normalisation, at a tenth of the rate."""
@@ -208,8 +216,9 @@ class Job:
             say = lambda line: self.say(f"{stage}: {line}")  # noqa: E731
             rows = _training.fit(model, batches, held, rate, self.config["epochs"], say)
             guess = _training.predict(model, held)
+            finite = np.isfinite(model.predict_on_batch(batches[0][0])).all()
         self.history += [{"stage": stage, **row} for row in rows]
-        if self.no_worse(guess) and np.isfinite([row["loss"] for row in rows]).all():
+        if finite and self.no_worse(guess):
             self.guess = guess
             self.trained = model, reader
         else:
@@ -250,7 +259,7 @@ class Job:
             plan=self.plan,
             stages=self.stages,
             history=self.history,
-            tables=self.tables + self.precision_check(),
+            tables=self.tables,
             timings=self.timings,
             config=self.config,
             validation_probabilities=self.guess,
@@ -264,8 +273,9 @@ class Job:
             batches = _training.Batches(reader("test"), self.data.test)
             with self.timed("test"):
                 return _training.predict(model, batches)
-        self.cached = False
         with self.timed("features"):
+            self.cached = False
+            self.extractors.clear()  # they know the network as it was before training
             features = self.features("test")
         with self.timed("test"):
             return self.fitted.predict(features)

@@ -105,11 +105,12 @@ def extract_features(
 class FeatureExtractor:
     """`extract_features` for several splits: the network is prepared, and the engine chosen, once.
 
-    The network must not be trained while an extractor for it is in use.
-
     Args:
         backbone, layer, cache, engine, precision: as for `extract_features`.
         pooling: as for `extract_features`, or a list, one for each layer.
+
+    Raises:
+        InputError: also when it is called after the network was trained: make a new one then.
     """
 
     def __init__(
@@ -129,8 +130,10 @@ class FeatureExtractor:
         tensors = [_tensor(backbone, *pair) for pair in zip(self._layers, each)]
         image = backbone.inputs[0]
         self._model = keras.Model(image, tensors[0] if len(tensors) == 1 else tensors)
+        self._digests = _digests(self._model)
         # Each output by its own part of the graph: found again, whatever it was computed with.
-        self._identities = [_identity(keras.Model(image, tensor)) for tensor in tensors]
+        parts = [keras.Model(image, tensor) for tensor in tensors]
+        self._identities = [_identity(part, self._digests) for part in parts]
         self._wanted = engine, precision
         self._root = cache_folder() / "features" if cache else None
         self._opened = {}
@@ -144,6 +147,8 @@ class FeatureExtractor:
         names = [self._engine.name] if self._engine else _engine_names(*self._wanted)
         missing = {name: _missing(self._stores(name), photos.keys) for name in names}
         name = min(names, key=lambda name: len(missing[name]))
+        if len(missing[name]):
+            self._check_weights()
         if len(missing[name]) and self._engine is None:  # all cached: nothing to start
             begun = name if len(missing[name]) <= len(photos.keys) / 2 else None
             self._engine = self._choose(split, begun)
@@ -153,6 +158,13 @@ class FeatureExtractor:
         self._compute(stores, photos, rows, progress)
         features = [Features(store, store.find(photos.keys), len(rows), name) for store in stores]
         return features[0] if self._single else dict(zip(self._layers, features))
+
+    def _check_weights(self):
+        if self._digests != _digests(self._model):
+            raise InputError(
+                f"{self._model.name!r} was trained since its features were first asked for. "
+                "Make a new FeatureExtractor for what it is now."
+            )
 
     def _choose(self, split, begun):
         """The engine that has computed most of the photos already, else as it was asked for."""
@@ -251,13 +263,19 @@ def _keep(stores, keys, kept):
         store.append(names, np.concatenate([outputs[number] for _, outputs in kept]))
 
 
-def _identity(model):
+def _digests(model):
+    """{id of a layer: digest of its weights}: large networks are read once for all outputs."""
+    return {id(layer): _graph.weights_digest(layer) for layer in model.layers}
+
+
+def _identity(model, digests):
     """What the outputs of a model depend on: its graph, whatever its names, and its weights."""
     config = model.get_config()
     numbers = {layer["name"]: f"#{i}" for i, layer in enumerate(config["layers"])}
     numbers[config["name"]] = "#model"
     text = json.dumps(_anonymous(config, numbers), sort_keys=True, default=str)
-    return hashlib.sha256(f"{text} {_graph.weights_digest(model)}".encode()).hexdigest()
+    weights = [digests[id(layer)] for layer in model.layers]
+    return hashlib.sha256(" ".join([text, *weights]).encode()).hexdigest()
 
 
 _NAMED = ("name", "keras_history", "input_layers", "output_layers")  # where names of layers are

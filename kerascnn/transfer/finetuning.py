@@ -1,8 +1,5 @@
 """Photos -> a classifier: linear probe, then the last stage, then the whole network, as planned."""
 
-import numpy as np
-
-from kerascnn._errors import InputError
 from kerascnn._runs import run_folder
 from kerascnn.transfer._job import Job
 from kerascnn.transfer._options import check_engine, check_training
@@ -69,11 +66,6 @@ def finetune(
     """
     check_training(strategy, epochs, learning_rate, seed, views, class_weight)
     check_engine(engine, precision)
-    if len(np.unique(data.train.labels)) < 2:
-        raise InputError(
-            "The training photos must be of at least two classes. "
-            f"Received: {len(np.unique(data.train.labels))}."
-        )
     named = isinstance(backbone, str)
     config = {
         "strategy": strategy, "epochs": epochs, "learning_rate": learning_rate, "views": views,

@@ -126,7 +126,7 @@ def _best(fit, features, labels):
         losses = [trial["loss"] for trial in trials]
         if loss == min(losses):
             best = probe
-        elif losses[-1] > losses[-2] > losses[-3]:
+        elif len(losses) > 2 and losses[-1] > losses[-2] > losses[-3]:
             break
     best.trials = trials
     return best

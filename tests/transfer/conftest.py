@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from kerascnn import data
 from kerascnn.transfer import backbone
 
 ROOT = Path(__file__).parents[2]
@@ -42,11 +43,21 @@ def draw_photos(folder, counts):
     return folder
 
 
+def shape_data(counts=None, size=32, **options):
+    """`counts[name]` photos of each shape, in memory."""
+    counts = counts or dict.fromkeys(SHAPES, 20)
+    names = [name for name, count in counts.items() for _ in range(count)]
+    images = [
+        draw_shape(name, i).resize((size, size)) for name, n in counts.items() for i in range(n)
+    ]
+    return data.from_arrays(np.stack([np.asarray(i) for i in images]), names, **options)
+
+
 def tiny_network(seed=0, size=32):
     """Three stages of convolution and batch normalisation: photos to 64 features of about 1."""
     keras.utils.set_random_seed(seed)
     photos = keras.Input((size, size, 3), name="photos")
-    x = keras.layers.Rescaling(1 / 127.5, -1.0)(photos)
+    x = keras.layers.Rescaling(1 / 127.5, -1.0, name="scale")(photos)
     for stage, filters in enumerate((16, 32, 64), start=1):
         x = keras.layers.Conv2D(
             filters, 3, 2, "same", kernel_initializer="he_normal", name=f"stage{stage}_conv"

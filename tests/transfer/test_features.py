@@ -256,6 +256,21 @@ def test_one_extractor_serves_several_splits():
         np.testing.assert_array_equal(extractor(split, progress=False), expected)
 
 
+def test_a_network_that_was_trained_meanwhile_is_noticed():
+    """Else its new features would be kept as those of the old weights."""
+    network, split = tiny_network(), shapes(20)
+    extractor = FeatureExtractor(network, engine="keras")
+    first = np.asarray(extractor(split, progress=False))
+    layer = network.get_layer("stage3_conv")
+    layer.set_weights([2 * value for value in layer.get_weights()])
+    with pytest.raises(InputError, match="'tiny' was trained|was trained since"):
+        extractor(shapes(30), progress=False)
+    assert extract(network, split).num_computed == 20
+    layer.set_weights([value / 2 for value in layer.get_weights()])
+    assert extract(network, split).num_computed == 0
+    np.testing.assert_array_equal(extract(network, split), first)
+
+
 def test_split_without_photos():
     images = pixels(shapes(4)).astype(np.uint8)
     found = extract(tiny_network(), data.from_arrays(images, [0, 1] * 2, splits=(1, 0, 0)).test)

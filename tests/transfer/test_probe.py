@@ -95,6 +95,13 @@ def test_without_validation_photos():
         np.testing.assert_allclose(probe.predict(x), reference(x, y, 0.05)(x), atol=2e-3)
 
 
+def test_validation_photos_that_want_the_strongest_penalty():
+    """Labels that the features say nothing about: the loss rises from the first penalty on."""
+    x, y = features(gap=0.0)
+    probe = fit_probe(x[:120], y[:120], (x[120:], np.roll(y[120:], 1)))
+    assert probe.penalty == 0.5 and len(probe.trials) == 3
+
+
 def test_one_validation_photo():
     x, y, (held, labels) = halves(*features())
     probe = fit_probe(x, y, (held[:1], labels[:1]))
