@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import io
+import logging
 import operator
 import threading
 import warnings
@@ -217,7 +218,7 @@ def _padded(image, size):
 
 
 class _Quiet:
-    """Silences warnings for any number of threads; the last one out restores the filters.
+    """Silences Pillow for any number of threads; the last one out restores the warning filters.
 
     `warnings.catch_warnings` alone, entered by several threads, can leave its filters for good.
     """
@@ -225,12 +226,14 @@ class _Quiet:
     def __init__(self):
         self._lock = threading.Lock()
         self._inside = 0
+        self._log = logging.getLogger("PIL.TiffImagePlugin")
 
     def __enter__(self):
         with self._lock:
             if not self._inside:
                 self._caught = warnings.catch_warnings(action="ignore")
                 self._caught.__enter__()
+                self._log.disabled = True
             self._inside += 1
 
     def __exit__(self, *error):
@@ -238,6 +241,7 @@ class _Quiet:
             self._inside -= 1
             if not self._inside:
                 self._caught.__exit__(*error)
+                self._log.disabled = False
 
 
 _quiet = _Quiet()

@@ -224,14 +224,13 @@ def test_a_large_jpeg_is_reduced_while_decoded_but_stays_twice_the_target(size, 
 
 
 def png_claiming(width, height):
-    def chunk(name, data):
-        body = name + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+    """The header of a PNG, and one chunk that holds nothing of use."""
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"x") + chunk(b"IEND", b"")
-    )
+    def chunk(body):
+        return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(header) + chunk(b"IDATx") + chunk(b"IEND")
 
 
 def bombs():
@@ -272,6 +271,12 @@ def test_a_bomb_takes_no_memory():
         assert int(run.stdout) < 30_000, run.stderr  # kilobytes
 
 
+def short_chunk():
+    data = bytearray(encoded(Image.fromarray(photo(99, 99))))
+    (length,) = struct.unpack(">I", data[33:37])  # of the pixels
+    return bytes(data[:33] + struct.pack(">I", length // 2) + data[37:])
+
+
 NOT_PHOTOS = {
     "nothing": (b"", "empty file"),
     "text": (b"these are not the pixels you are looking for", "not an image"),
@@ -281,6 +286,7 @@ NOT_PHOTOS = {
     "EPS": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image"),
     "SVG": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not an image"),
     "half a JPEG": (encoded(Image.fromarray(photo(99, 99)), "JPEG")[:1500], "damaged"),
+    "a chunk cut short": (short_chunk(), "damaged: broken PNG file"),  # raises a SyntaxError
     "half a PNG": (encoded(Image.fromarray(photo(99, 99)))[:1500], "damaged"),
 }
 
@@ -303,7 +309,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
-def test_fuzz(image_format, capfd):
+def test_fuzz(image_format, capfd, caplog):
     """Whatever the bytes: an array of the right shape or an InputError, and not a word besides."""
     whole = encoded(Image.fromarray(photo(40, 50)), image_format)
     decoder = Decoder((16, 24))
@@ -319,7 +325,7 @@ def test_fuzz(image_format, capfd):
             outcomes["refused"] += 1
         assert not leaked
     assert outcomes["refused"] and sum(outcomes.values()) == 40
-    assert capfd.readouterr() == ("", "")
+    assert capfd.readouterr() == ("", "") and caplog.records == []
 
 
 def mutated(data, draw):
@@ -338,6 +344,18 @@ def mutated(data, draw):
             end = at + int(draw.integers(1, 40)) if kind == 3 else None
             del data[max(at, 32) : end]
     return bytes(data)
+
+
+def test_what_pillow_logs_is_not_heard(caplog):
+    tiff = bytearray(encoded(Image.new("RGB", (8, 8)), "TIFF"))
+    samples = tiff.index(struct.pack("<HHI", 277, 3, 1)) + 8  # tag SamplesPerPixel
+    tiff[samples : samples + 2] = struct.pack("<H", 2048)
+    with pytest.raises(InputError, match="^not an image"):
+        NATIVE(bytes(tiff))
+    assert caplog.records == []
+    with pytest.raises(Exception, match="cannot identify"):
+        Image.open(io.BytesIO(tiff))
+    assert "More samples per pixel" in caplog.text  # others still hear it
 
 
 def test_warning_filters_survive_many_threads():

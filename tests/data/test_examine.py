@@ -1,6 +1,7 @@
 """Files are read in order, decoded once, and what is remembered of them may be damaged."""
 
 import multiprocessing
+import shutil
 
 import numpy as np
 import pytest
@@ -67,6 +68,13 @@ def test_a_damaged_memory_is_only_forgotten(harm, files):
     checks.unlink() if harm == "gone" else checks.write_bytes(harmed[harm])
     assert look(files) == first
     assert look(files) == first
+
+
+def test_what_is_remembered_but_has_no_pixels_is_decoded_again(files):
+    first = look(files)
+    shutil.rmtree(cache_folder() / SMALL.key)
+    assert look(files) == first
+    assert len(RowStore(cache_folder() / SMALL.key, SMALL.shape, "uint8")) == 135
 
 
 def test_what_another_pillow_could_not_read_is_tried_again(files, monkeypatch):

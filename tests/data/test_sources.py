@@ -156,10 +156,14 @@ def test_a_tfds_data_set(store_tfds):
     assert small.train[0][0].shape == (5, 4, 4, 1) and small.train[0][1].shape == (5, 3)
 
 
-def test_a_tfds_data_set_is_decoded_once(store_tfds, monkeypatch):
+def test_a_tfds_data_set_is_fetched_and_decoded_once(store_tfds, monkeypatch):
+    import tensorflow_datasets as tfds
+
     folder = store_tfds("tiny_photos", {"train": pictures(20, 0)})
     first = from_tfds("tiny_photos", 8, data_dir=folder)
     monkeypatch.setattr(Decoder, "decode", lambda self, data: pytest.fail("decoded again"))
+    builder = type(tfds.builder("tiny_photos", data_dir=folder))
+    monkeypatch.setattr(builder, "download_and_prepare", lambda self: pytest.fail("fetched again"))
     again = from_tfds("tiny_photos", 8, data_dir=folder)
     assert again.inventory == first.inventory
     for path in cache_folder().rglob("keys.bin"):

@@ -101,6 +101,8 @@ def test_whatever_is_left_of_the_files_is_consistent(keys_left, rows_left, tmp_p
     store.append(["13", "12"], np.array([row(13), row(12)]))
     assert_holds(store, {*left, 12, 13})
     assert_holds(RowStore(tmp_path, SHAPE, "int32"), {*left, 12, 13})
+    assert (tmp_path / "rows.bin").stat().st_size == 24 * len(store)
+    assert (tmp_path / "keys.bin").stat().st_size == 32 * len(store)
 
 
 APPEND = """
