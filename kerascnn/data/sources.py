@@ -164,7 +164,13 @@ def _tfds_builder(name, data_dir, download):
         raise InputError(
             f"{name!r} is not in {builder.data_dir}. Pass download=True, or the right data_dir."
         )
-    features = builder.info.features
+    _check_features(builder.info.features, name)
+    return builder
+
+
+def _check_features(features, name):
+    import tensorflow_datasets as tfds
+
     features = dict(features) if isinstance(features, tfds.features.FeaturesDict) else {}
     wanted = {"image": tfds.features.Image, "label": tfds.features.ClassLabel}
     if not all(isinstance(features.get(key), kind) for key, kind in wanted.items()):
@@ -172,7 +178,6 @@ def _tfds_builder(name, data_dir, download):
             f"{name!r} is not a data set of images with one label each; "
             f"it has {', '.join(features) or 'other features'}."
         )
-    return builder
 
 
 def _tfds_files(builder, splits, name):
