@@ -176,7 +176,7 @@ def _check_features(features, name):
     if not all(isinstance(features.get(key), kind) for key, kind in wanted.items()):
         raise InputError(
             f"{name!r} is not a data set of images with one label each; "
-            f"it has {', '.join(features) or 'other features'}."
+            f"it has {', '.join(sorted(features)) or 'other features'}."
         )
 
 
