@@ -274,8 +274,7 @@ class Job:
             with self.timed("test"):
                 return _training.predict(model, batches)
         with self.timed("features"):
-            self.cached = False
-            self.extractors.clear()  # they know the network as it was before training
+            self.cached = False  # what was trained was undone: the network is as it was
             features = self.features("test")
         with self.timed("test"):
             return self.fitted.predict(features)
