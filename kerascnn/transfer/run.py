@@ -1,14 +1,10 @@
 """A finished run: its folder, its report, and what is done with it afterwards."""
 
-import base64
+import collections
 import csv
 import dataclasses
-import datetime
-import io
 import json
-import platform
 import zipfile
-from importlib import metadata
 from pathlib import Path
 
 import keras
@@ -18,14 +14,19 @@ import kerascnn
 from kerascnn import report
 from kerascnn._errors import InputError
 from kerascnn._runs import atomic_path, run_folder, write_json
-from kerascnn.data import Decoder, ImageData, decode_file, from_directory
+from kerascnn.data import Decoder, Finding, ImageData, Split
+from kerascnn.data.examine import examine, file_reader
+from kerascnn.data.folders import list_files, refuse_layout
+from kerascnn.data.inventory import usable_photos, without_contradictions
+from kerascnn.data.pipeline import StoredPixels
+from kerascnn.transfer._page import page, versions
+from kerascnn.transfer._scores import scores
 from kerascnn.transfer.choose import Plan
 from kerascnn.transfer.probe import accuracy
 
 __all__ = ["Result", "Run", "load_run"]
 
 _HISTORY = ("stage", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
-_MISTAKES = 12
 _LABELS = "labels.json"  # inside the .keras archive and beside it
 
 
@@ -62,11 +63,11 @@ class Result:
 
     @property
     def metrics(self):
-        validation = self.data.validation.labels
-        scores = _scores(self.test_probabilities, self.data.test.labels, self.class_names)
+        labels, guess = self.data.validation.labels, self.validation_probabilities
+        tested = scores(self.test_probabilities, self.data.test.labels, self.class_names)
         return {
-            **{f"test_{key}": value for key, value in scores.items() if key != "per_class"},
-            "validation_accuracy": _known_accuracy(self.validation_probabilities, validation),
+            **{f"test_{key}": value for key, value in tested.items() if key != "per_class"},
+            "validation_accuracy": accuracy(guess, labels) if len(labels) else None,
             "strategy": self.plan.strategy,
             "stages": self.stages,
             "seconds": self.timings,
@@ -74,7 +75,7 @@ class Result:
                 name: getattr(self.data, name).num_photos
                 for name in ("train", "validation", "test")
             },
-            "per_class": scores["per_class"],
+            "per_class": tested["per_class"],
         }
 
     def save(self, folder):
@@ -141,44 +142,7 @@ class Result:
 
     def report(self):
         """The dict that `kc.report.write` takes."""
-        metrics, test = self.metrics, self.data.test
-        total = sum(metrics["num_photos"].values())
-        return {
-            "title": f"{Path(self.data.inventory.root).name}: {len(self.class_names)} classes",
-            "created": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
-            "subtitle": f"{self.config['backbone']}, strategy {self.plan.strategy}, {total:,} photos",
-            "summary": _tiles(metrics),
-            "plan": {**dataclasses.asdict(self.plan), "stages": self.stages},
-            "tables": self.tables,
-            "history": self.history or None,
-            "class_names": self.class_names,
-            "confusion": _confusion(self.test_probabilities, test.labels, len(self.class_names)),
-            "per_class": metrics["per_class"],
-            "mistakes": self._mistakes(),
-            "findings": [_finding_row(finding) for finding in self.data.findings],
-            "splits": self.data.inventory.counts(),
-            "timings": self.timings,
-            "settings": {key: value for key, value in self.settings().items() if key != "versions"},
-            "versions": versions(),
-        }
-
-    def _mistakes(self):
-        """The test photos that were misclassified with the highest probability."""
-        guess, test = self.test_probabilities, self.data.test
-        best = guess.argmax(axis=1)
-        wrong = np.flatnonzero(best != test.labels)
-        wrong = wrong[np.argsort(-guess[wrong, best[wrong]])][:_MISTAKES]
-        images = test.images(wrong) if len(wrong) else []
-        return [
-            {
-                "path": test.paths[i],
-                "thumbnail": _thumbnail(image),
-                "true": self.class_names[test.labels[i]],
-                "predicted": self.class_names[best[i]],
-                "probability": float(guess[i, best[i]]),
-            }
-            for i, image in zip(wrong, images)
-        ]
+        return page(self)
 
 
 def save_model(model, path, labels):
@@ -190,7 +154,7 @@ def save_model(model, path, labels):
     with atomic_path(path) as partial:
         model.save(partial)
         with zipfile.ZipFile(partial, "a") as archive:
-            archive.writestr(_LABELS, json.dumps(labels, ensure_ascii=False))
+            archive.writestr(_LABELS, json.dumps(labels))  # ASCII: any name can be written
 
 
 class Run:
@@ -221,11 +185,7 @@ class Run:
         """
         outputs = [np.empty((0, len(self.class_names)), np.float32)]
         for start in range(0, len(paths), batch_size):
-            d = self.decoder
-            images = [
-                decode_file(path, d.image_size, d.channels, d.resize)
-                for path in paths[start : start + batch_size]
-            ]
+            images = [self.decoder.read(path) for path in paths[start : start + batch_size]]
             outputs.append(self.model.predict_on_batch(np.stack(images).astype(np.float32)))
         return np.concatenate(outputs)
 
@@ -238,32 +198,39 @@ class Run:
             progress: bool.
 
         Returns:
-            dict: accuracy, interval (95 %, Wilson), balanced_accuracy, macro_f1, log_loss, num_photos,
-            per_class.
+            dict: accuracy, interval (95 %, Wilson), balanced_accuracy, macro_f1, log_loss,
+            per_class, num_photos, findings (list of `Finding`: photos that were left out, ...).
 
         Raises:
             InputError: the folder cannot be used, or has a class the run does not know.
         """
-        d = self.decoder
-        data = from_directory(
-            directory,
-            d.image_size,
-            channels=d.channels,
-            resize=d.resize,
-            splits=(1, 0, 0),
-            progress=progress,
-        )
-        unknown = sorted(set(data.class_names) - set(self.class_names))
+        split, findings = self._labelled(Path(directory), progress)
+        guesses = [self.model.predict_on_batch(split[i][0]) for i in range(split.num_batches)]
+        figures = scores(np.concatenate(guesses), split.labels, self.class_names)
+        return {**figures, "num_photos": split.num_photos, "findings": findings}
+
+    def _labelled(self, root, progress):
+        """The photos of a folder as a `Split` with the run's classes, and the findings."""
+        noticed = collections.defaultdict(list)
+        files = list_files(root, noticed)
+        readers = [(file, file_reader(root / file[0])) for file in files]
+        photos = usable_photos(examine(readers, len(files), self.decoder, progress), noticed)
+        photos = without_contradictions(photos, noticed)
+        if not photos:
+            refuse_layout(root)
+            raise InputError(f"None of the {len(files)} files in {root} is a usable photo.")
+        given = {photo.split for photo in photos}
+        part = next(part for part in ("test", "validation", "train", None) if part in given)
+        photos = [photo for photo in photos if photo.split == part]
+        unknown = sorted({photo.label for photo in photos} - set(self.class_names))
         if unknown:
             raise InputError(
-                f"{directory} has classes this model does not know: {', '.join(unknown)}. "
+                f"{root} has classes this model does not know: {', '.join(unknown)}. "
                 f"It knows: {', '.join(self.class_names)}."
             )
-        split = next(s for s in (data.test, data.validation, data.train) if s.num_photos)
-        numbers = np.array([self.class_names.index(name) for name in split.class_names])
-        guesses = [self.model.predict_on_batch(split[i][0]) for i in range(split.num_batches)]
-        scores = _scores(np.concatenate(guesses), numbers[split.labels], self.class_names)
-        return {**scores, "num_photos": split.num_photos}
+        read = StoredPixels(self.decoder, root)
+        findings = [Finding(*problem, paths) for problem, paths in noticed.items()]
+        return Split(read, photos, self.class_names, self.decoder), findings
 
 
 def load_run(path):
@@ -278,132 +245,33 @@ def load_run(path):
     Raises:
         InputError: there is no model, or it holds no labels.
     """
-    model = kerascnn.load_model(path)
     file = Path(path) / "model.keras" if Path(path).is_dir() else Path(path)
     try:
+        model = kerascnn.load_model(file)
+    except InputError:
+        raise
+    except Exception as error:  # Keras raises almost anything about a file that is no model
+        raise InputError(
+            f"{file} is damaged or no model that Keras can open: {_first_line(error)}"
+        ) from error
+    try:
         with zipfile.ZipFile(file) as archive:
-            labels = json.loads(archive.read(_LABELS))
-    except (KeyError, ValueError) as error:
+            return Run(model, json.loads(archive.read(_LABELS)))
+    except (KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{file} holds no labels, so it was not made by kerascnn finetune. "
             "Use keras.models.load_model for it."
         ) from error
-    return Run(model, labels)
 
 
-def versions():
-    """{package: version} of what results depend on."""
-    names = ("tensorflow", "keras", "numpy", "pillow", "scikit-learn", "jax", "openvino")
-    found = {"kerascnn": kerascnn.__version__, "python": platform.python_version()}
-    found["backend"] = keras.backend.backend()
-    for name in names:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-# --- numbers ---------------------------------------------------------------------------------
-
-
-def _scores(probabilities, labels, class_names):
-    """Accuracy, its interval, and per-class figures; all None without photos."""
-    if not len(labels):
-        keys = ("accuracy", "interval", "balanced_accuracy", "macro_f1", "log_loss", "per_class")
-        return dict.fromkeys(keys)
-    from kerascnn.transfer.probe import log_loss
-
-    rows = _per_class(_confusion(probabilities, labels, len(class_names)), class_names)
-    present = [row for row in rows if row["support"]]
-    share = accuracy(probabilities, labels)
-    return {
-        "accuracy": share,
-        "interval": wilson_interval(share, len(labels)),
-        "balanced_accuracy": float(np.mean([row["recall"] for row in present])),
-        "macro_f1": float(np.mean([row["f1"] for row in present])),
-        "log_loss": log_loss(probabilities, labels),
-        "per_class": rows,
-    }
-
-
-def wilson_interval(share, count, z=1.959964):
-    """95 % interval of a share observed in `count` photos (Wilson 1927), [low, high].
-
-    >>> [round(x, 3) for x in wilson_interval(0.5, 100)]
-    [0.404, 0.596]
-    """
-    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2)
-    return [float(centre - half), float(centre + half)]
-
-
-def _known_accuracy(probabilities, labels):
-    return accuracy(probabilities, labels) if len(labels) else None
-
-
-def _confusion(probabilities, labels, num_classes):
-    """Counts, list of lists: rows are true classes, columns predicted; None without photos."""
-    if not len(labels):
-        return None
-    table = np.zeros((num_classes, num_classes), int)
-    np.add.at(table, (labels, probabilities.argmax(axis=1)), 1)
-    return table.tolist()
-
-
-def _per_class(confusion, class_names):
-    table = np.array(confusion)
-    hits, support, guessed = np.diag(table), table.sum(axis=1), table.sum(axis=0)
-    recall, precision = hits / np.maximum(support, 1), hits / np.maximum(guessed, 1)
-    f1 = 2 * hits / np.maximum(support + guessed, 1)
-    return [
-        {"name": name, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
-        for name, p, r, f, n in zip(class_names, precision, recall, f1, support)
-    ]
-
-
-# --- pieces of the report --------------------------------------------------------------------
-
-
-def _tiles(metrics):
-    tiles = []
-    if metrics["test_accuracy"] is not None:
-        low, high = metrics["test_interval"]
-        count = metrics["num_photos"]["test"]
-        note = f"{count:,} photos, 95 % interval {100 * low:.1f}-{100 * high:.1f}"
-        tiles.append(("Test accuracy", report.percent(metrics["test_accuracy"]), note))
-        tiles.append(
-            ("Balanced accuracy", report.percent(metrics["test_balanced_accuracy"]), "mean recall")
-        )
-    count = metrics["num_photos"]["validation"]
-    if metrics["validation_accuracy"] is not None:
-        value = report.percent(metrics["validation_accuracy"])
-        tiles.append(("Validation accuracy", value, f"{count:,} photos, used for choices"))
-    tiles.append(("Time", report.seconds(sum(metrics["seconds"].values())), "all stages"))
-    return tiles
-
-
-def _finding_row(finding):
-    return {
-        "problem": finding.problem,
-        "action": finding.action,
-        "count": len(finding.paths),
-        "examples": finding.paths[:5],
-    }
-
-
-def _thumbnail(image, side=160):
-    from PIL import Image
-
-    picture = Image.fromarray(image.squeeze())
-    picture.thumbnail((side, side))
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=80)
-    return base64.b64encode(buffer.getvalue()).decode()
+def _first_line(error):
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return line if line.endswith(".") else line + "."
 
 
 def _write_csv(path, columns, rows):
-    with atomic_path(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+    encoding = {"encoding": "utf-8", "errors": "surrogateescape"}  # file names are bytes
+    with atomic_path(path) as partial, partial.open("w", newline="", **encoding) as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

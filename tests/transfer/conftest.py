@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from kerascnn import data
-from kerascnn.transfer import backbone
+from kerascnn.transfer import backbone, finetune
 
 ROOT = Path(__file__).parents[2]
 SHAPES = {"circle": (220, 60, 40), "square": (40, 90, 220), "triangle": (60, 170, 60)}
@@ -68,6 +68,17 @@ def tiny_network(seed=0, size=32):
     return keras.Model(photos, x, name="tiny")
 
 
+def tune(photos, network, strategy, **options):
+    """`finetune`, short and quiet, on Keras itself."""
+    defaults = {"epochs": 2, "views": 1, "engine": "keras", "verbose": False}
+    return finetune(photos, network, strategy, **defaults | options)
+
+
+def equal(first, second):
+    """Whether two models have the same weights, to the bit."""
+    return all(np.array_equal(a, b) for a, b in zip(first.get_weights(), second.get_weights()))
+
+
 def in_process(code, **environment):
     """The output of `code` in a fresh Python."""
     variables = {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", "PATH": os.environ["PATH"]}
@@ -101,3 +112,36 @@ def mobilenet():
 
     path = shared_data("weights/mobilenet_0.25_128_notop.weights.h5")
     return lambda: backbone("MobileNet", path, image_size=128, alpha=0.25)
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory):
+    """A cache for the fixtures below, which live longer than a test."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERASCNN_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def shapes():
+    """48 drawn training photos of three shapes, 6 for validation, 6 for the test."""
+    return shape_data()
+
+
+@pytest.fixture(scope="session")
+def probed(shapes, shared_cache):
+    return tune(shapes, tiny_network(), "probe")
+
+
+@pytest.fixture(scope="session")
+def partial(shapes, shared_cache):
+    return tune(shapes, tiny_network(), "partial", epochs=3)
+
+
+@pytest.fixture(scope="session")
+def saved(partial, tmp_path_factory):
+    """The run folder of `partial`."""
+    folder = tmp_path_factory.mktemp("saved") / "run"
+    partial.save(folder)
+    return folder

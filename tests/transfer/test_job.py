@@ -1,0 +1,128 @@
+"""What one fine-tuning decides, keeps and undoes, and when it reads which photos."""
+
+import logging
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from kerascnn import InputError
+from kerascnn.transfer import _training, finetune
+from tests.transfer.conftest import SHAPES, equal, shape_data, tiny_network, tune
+
+# Keras 3.15 converts its own variables in a way that NumPy 2 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture(autouse=True)
+def one_cache(monkeypatch, shared_cache):
+    """What a test puts into it wrongly, another will find."""
+    monkeypatch.setenv("KERASCNN_CACHE", str(shared_cache))
+
+
+# The network
+
+
+def test_network_without_pooling_is_refused(shapes):
+    network = tiny_network()
+    maps = keras.Model(network.input, network.get_layer("stage3_relu").output)
+    with pytest.raises(InputError, match=r"Received: \(32, 32, 3\) to \(None, 4, 4, 64\)"):
+        finetune(shapes, maps, verbose=False)
+
+
+def test_the_network_that_was_passed_stays_as_it_is(shapes):
+    network, twin = tiny_network(), tiny_network()
+    network.get_layer("stage1_conv").trainable = False
+    tune(shapes, network, "partial", epochs=1)
+    assert equal(network, twin)
+    flags = {layer.name: layer.trainable for layer in network.layers}
+    assert [name for name, flag in flags.items() if not flag] == ["stage1_conv"]
+
+
+def test_network_of_one_stage():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((32, 32, 3))
+    x = keras.layers.Conv2D(8, 32, activation="relu", name="only")(inputs)
+    network = keras.Model(inputs, keras.layers.Flatten()(x), name="one_stage")
+    photos = shape_data(dict.fromkeys(SHAPES, 32))
+    with pytest.raises(InputError, match="has no stage to freeze before its last one"):
+        tune(photos, network, "partial")
+    for strategy in ("auto", "full"):
+        result = tune(photos, network, strategy, epochs=1)
+        assert [stage["name"] for stage in result.stages] == ["probe", "full"]
+
+
+# Stages that do not help
+
+
+def test_a_stage_that_makes_it_worse_is_undone(shapes, probed):
+    result = tune(shapes, tiny_network(), "full", learning_rate=50.0)
+    assert result.stages[1]["what"].endswith("(not kept: validation accuracy fell)")
+    assert result.stages[2]["what"].endswith("(not kept: validation accuracy fell)")
+    assert result.stages[1]["validation_accuracy"] < result.stages[0]["validation_accuracy"]
+    assert len(result.history) == 4
+    rates = [stage["learning_rate"] for stage in result.stages]
+    assert rates == [None, 50.0, 5.0]  # a tenth for the whole network
+    assert equal(result.model, probed.model)
+    np.testing.assert_array_equal(result.validation_probabilities, probed.validation_probabilities)
+    np.testing.assert_array_equal(result.test_probabilities, probed.test_probabilities)
+
+
+def test_a_stage_that_diverges_is_undone_without_validation_photos():
+    photos = shape_data(dict.fromkeys(SHAPES, 8), splits=(1, 0, 0))
+    result = tune(photos, tiny_network(), "partial", learning_rate=1e30, epochs=4)
+    assert "not kept" in result.stages[1]["what"]
+    assert equal(result.model, tune(photos, tiny_network(), "probe").model)
+
+
+# Photos
+
+
+def test_one_validation_photo_and_two_classes():
+    parts = ["train"] * 5 + ["validation"] + ["train"] * 5 + ["test"]
+    photos = shape_data({"circle": 6, "square": 6}, splits=parts)
+    result = tune(photos, tiny_network(), "partial", epochs=1)
+    assert result.metrics["validation_accuracy"] in (0.0, 1.0)
+    assert result.test_probabilities.shape == (1, 2)
+
+
+def test_test_photos_are_read_once_and_last(shapes, monkeypatch):
+    log = []
+    for name in ("train", "validation", "test"):
+        split = getattr(shapes, name)
+
+        def images(indices, name=name, read=split.images):
+            log.extend((name, int(i)) for i in indices)
+            return read(indices)
+
+        monkeypatch.setattr(split, "images", images)
+    monkeypatch.setattr(
+        _training._Epochs,
+        "on_train_end",
+        lambda self, logs=None: log.append("trained"),
+        raising=False,
+    )
+    tune(shapes, tiny_network(seed=9), "full", epochs=1)
+    last_stage = len(log) - log[::-1].index("trained")
+    assert log.count("trained") == 2
+    assert not any(entry[0] == "test" for entry in log[:last_stage])
+    assert sorted(log[last_stage:][-6:]) == [("test", i) for i in range(6)]
+    assert sum(entry[0] == "test" for entry in log) == 6
+
+
+# The disk
+
+
+def test_too_little_disk_trains_without_a_cache(shapes, partial, monkeypatch, caplog):
+    usage = shutil.disk_usage("/")._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with caplog.at_level(logging.WARNING, "kerascnn"):
+        result = tune(shapes, tiny_network(), "partial", epochs=3)
+    assert "Too little disk is free" in caplog.text
+    assert "cached" not in result.stages[1]["what"]
+    # The same training, but for rounding.
+    for ours, theirs in zip(result.model.get_weights(), partial.model.get_weights()):
+        np.testing.assert_allclose(ours, theirs, atol=1e-3)
+    before = tiny_network().get_layer("stage1_conv")
+    np.testing.assert_array_equal(result.model.get_layer("stage1_conv").kernel, before.kernel)
