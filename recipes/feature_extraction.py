@@ -2,9 +2,8 @@
 
     python recipes/feature_extraction.py photos/ [--weights FILE] [--layer NAME]
 
-Each photo goes through the network once, whatever is trained on its features afterwards: a second
-call starts at once, and ten photos more cost ten. Prints the test accuracy of a softmax layer
-trained with Keras, of logistic regression, and the photos nearest to the first test photo.
+Each photo goes through the network once: a second call starts at once. Prints the test accuracy of
+a softmax layer and of logistic regression, and the photos nearest to the first test photo.
 """
 
 import argparse
@@ -51,7 +50,7 @@ print(
     f"softmax layer:       test accuracy {model.evaluate(test, data.test.labels, verbose=0)[1]:.1%}"
 )
 
-# Logistic regression, its penalty chosen on the validation photos.
+# Logistic regression, its penalty chosen on validation.
 probe = kc.transfer.fit_probe(train, data.train.labels, held)
 correct = probe.predict(test).argmax(axis=1) == data.test.labels
 print(f"logistic regression: test accuracy {np.mean(correct):.1%}")

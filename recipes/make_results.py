@@ -54,10 +54,17 @@ def transfer():
         f"{markdown(columns, rows)}\n\n"
         f"Without start-up and with one decoder on both sides, caching alone gives "
         f"{result['caching_alone']:.1f} times; its ceiling, the number of passes, is "
-        f"{result['caching_ceiling']:.2f}. {versions['cores']} cores, {versions['cpu']}; "
+        f"{result['caching_ceiling']:.2f}. Where the time of the last round went: {where(result)}. "
+        f"{versions['cores']} cores, {versions['cpu']}; "
         f"TensorFlow {versions['tensorflow']}, Keras {versions['keras']}.\n"
         "Command: `python recipes/benchmarks/transfer.py photos/ --weights FILE`."
     )
+
+
+def where(result):
+    """The stages of the run on TensorFlow alone, as text."""
+    stages = next(iter(result["where_the_time_goes"].values()))
+    return ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in stages.items())
 
 
 def finetuning():

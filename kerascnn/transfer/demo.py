@@ -96,8 +96,8 @@ def run_demo(output, seeds=range(5), verbose=True):
 
 _NOTE = (
     "LeNet-5 on scikit-learn's digits: its own start, or weights trained on MNIST as frozen "
-    "features, or fine-tuned. Mean test accuracy over the seeds, and the lowest and highest. With so "
-    "few labels from photos so similar, the linear classifier is as good as it gets."
+    "features, or fine-tuned. Mean test accuracy over the seeds, and the lowest and highest. "
+    "From labels so few and digits so similar, fine-tuning gains no more than a linear classifier."
 )
 
 

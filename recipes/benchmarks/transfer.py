@@ -30,6 +30,7 @@ import numpy as np
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results" / "transfer.json"
 EPOCHS = 10
+WHERE = {}  # options of ours: {stage: seconds} of the last round
 ONCE = {"plain guide, autotuned"}  # the same work, to show what autotuning changes
 
 
@@ -78,6 +79,8 @@ def make_arms(photos, args, work):
         if not keep_cache:
             shutil.rmtree(work / "cache", ignore_errors=True)
         run([*ours, *options, "--output", str(work / "run")], KERASCNN_CACHE=str(work / "cache"))
+        metrics = json.loads((work / "run" / "metrics.json").read_text())
+        WHERE[" ".join(options)] = metrics["seconds"]
         with (work / "run" / "predictions.csv").open(newline="") as file:
             return [int(row["true"] == row["predicted"]) for row in csv.DictReader(file)]
 
@@ -231,6 +234,7 @@ def summarise(seconds, correct, in_process, rounds, photos):
         "rows": rows,
         "caching_alone": in_process[0] / in_process[1],
         "caching_ceiling": (EPOCHS * sum(counts[:2]) + counts[2]) / sum(counts),
+        "where_the_time_goes": WHERE,
         "rounds": rounds,
         "photos": counts,
         "versions": versions(),
@@ -269,6 +273,9 @@ def table(result):
         f"\nWithout start-up, one decoder: {result['caching_alone']:.2f} times faster "
         f"(ceiling by passes: {result['caching_ceiling']:.2f})."
     )
+    for options, stages in result["where_the_time_goes"].items():
+        spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in stages.items())
+        lines.append(f"{options}: {spent}")
     return "\n".join(lines)
 
 
