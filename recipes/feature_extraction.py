@@ -20,7 +20,6 @@ parser.add_argument("--backbone", default="MobileNetV2")
 parser.add_argument("--weights", default="imagenet")
 parser.add_argument("--image-size", type=int, default=224)
 parser.add_argument("--layer", help="name of a layer; default: the pooled output")
-parser.add_argument("--epochs", type=int, default=30)
 args = parser.parse_args()
 
 data = kc.data.from_directory(args.photos, args.image_size)
@@ -44,7 +43,7 @@ model = keras.Sequential(
 model.compile(keras.optimizers.Adam(1e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
 best = keras.callbacks.EarlyStopping(patience=5, restore_best_weights=True)
 held = (validation, data.validation.labels)
-model.fit(train, data.train.labels, validation_data=held, epochs=args.epochs,
+model.fit(train, data.train.labels, validation_data=held, epochs=30,
           callbacks=[best], verbose=0)  # fmt: skip
 print(
     f"softmax layer:       test accuracy {model.evaluate(test, data.test.labels, verbose=0)[1]:.1%}"
@@ -55,7 +54,7 @@ probe = kc.transfer.fit_probe(train, data.train.labels, held)
 correct = probe.predict(test).argmax(axis=1) == data.test.labels
 print(f"logistic regression: test accuracy {np.mean(correct):.1%}")
 
-indices, similarity = kc.transfer.nearest(test[0], train, count=3)
+(indices,), (similarity,) = kc.transfer.nearest(test[0], train, count=3)
 print(f"nearest to {data.test.paths[0]}:")
-for i, value in zip(indices[0], similarity[0]):
+for i, value in zip(indices, similarity):
     print(f"  {value:.3f}  {data.train.paths[i]}")
