@@ -35,7 +35,7 @@ model = keras.Sequential(
     [
         keras.Input(train.shape[1:]),
         keras.layers.Normalization(
-            mean=train.mean(axis=0), variance=np.full(train.shape[1], train.var())
+            mean=train.mean(axis=0), variance=[train.var()] * train.shape[1]
         ),
         keras.layers.Dense(len(data.class_names), activation="softmax"),
     ]
@@ -45,9 +45,8 @@ best = keras.callbacks.EarlyStopping(patience=5, restore_best_weights=True)
 held = (validation, data.validation.labels)
 model.fit(train, data.train.labels, validation_data=held, epochs=30,
           callbacks=[best], verbose=0)  # fmt: skip
-print(
-    f"softmax layer:       test accuracy {model.evaluate(test, data.test.labels, verbose=0)[1]:.1%}"
-)
+accuracy = model.evaluate(test, data.test.labels, verbose=0)[1]
+print(f"softmax layer:       test accuracy {accuracy:.1%}")
 
 # Logistic regression, its penalty chosen on validation.
 probe = kc.transfer.fit_probe(train, data.train.labels, held)
