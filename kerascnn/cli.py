@@ -21,7 +21,6 @@ app = typer.Typer(
     help="Photos in a folder -> a trained, explained, saved Keras model.\n\n"
     "Start with `kerascnn check PHOTOS`, then `kerascnn finetune PHOTOS --output run/`, "
     "open run/report.html, and use `kerascnn predict run/ photo.jpg`.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -31,7 +30,10 @@ _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, fo
 _Photos = Annotated[
     Path, typer.Argument(help="Folder of class folders, or of train/validation/test folders.")
 ]
-_ImageSize = Annotated[int, typer.Option(help="Height and width in pixels the network sees.")]
+_ImageSize = Annotated[
+    int | None,
+    typer.Option(help="Height and width in pixels; default: what the backbone was trained for."),
+]
 _Resize = Annotated[
     str, typer.Option(help="stretch (whole photo), crop (its centre) or pad (whole, on white).")
 ]
@@ -39,7 +41,11 @@ _Backbone = Annotated[
     str, typer.Option(help="Network to start from; `kerascnn models` lists them.")
 ]
 _Weights = Annotated[
-    str, typer.Option(help="imagenet (downloaded once), none, or the path of a weights file.")
+    str | None,
+    typer.Option(
+        help="A name that `kerascnn models` lists (imagenet is downloaded once), the path of a "
+        "weights file, or none; default: the first that is listed."
+    ),
 ]
 _Engine = Annotated[
     str, typer.Option(help="auto, keras, tensorflow or openvino: what computes the frozen part.")
@@ -66,7 +72,7 @@ def _top(
         typer.echo(context.get_help())
         raise typer.Exit(2)
     context.obj = {"quiet": quiet}
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[_Lines()])
     logging.getLogger("kerascnn").setLevel(logging.WARNING if quiet else logging.INFO)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its advice is not for users of ours
     if not debug:
@@ -77,7 +83,7 @@ def _top(
 def check(
     context: typer.Context,
     photos: _Photos,
-    image_size: _ImageSize = 224,
+    image_size: Annotated[int, typer.Option(help="Height and width in pixels.")] = 224,
     seed: _Seed = 0,
     manifest: Annotated[
         Path | None, typer.Option(help="Also write path, SHA-256, label, split.")
@@ -109,11 +115,7 @@ def check(
     total = ["total", *(sum(counts[s].values()) for s in counts), len(inventory.photos)]
     typer.echo(_table(["class", *counts, "all"], [*rows, total]))
     for finding in inventory.findings:
-        typer.echo(f"\n{len(finding.paths)} {finding.action}: {finding.problem}")
-        for path in finding.paths[:5]:
-            typer.echo(f"  {path}")
-        if len(finding.paths) > 5:
-            typer.echo(f"  ... and {len(finding.paths) - 5} more")
+        typer.echo(f"\n{_described(finding, 5)}")
     if not findings:
         typer.echo("\nNo problems found.")
 
@@ -126,8 +128,8 @@ def finetune(
         "run"
     ),
     backbone: _Backbone = "MobileNetV2",
-    weights: _Weights = "imagenet",
-    image_size: _ImageSize = 224,
+    weights: _Weights = None,
+    image_size: _ImageSize = None,
     strategy: Annotated[
         str, typer.Option(help="auto, probe (linear), partial (last stage) or full (everything).")
     ] = "auto",
@@ -150,20 +152,27 @@ def finetune(
 
     Example: kerascnn finetune photos/ --backbone MobileNetV2 --output run/
     """
-    from kerascnn._errors import one_of
     from kerascnn._runs import run_folder
-    from kerascnn.transfer.backbones import list_backbones
+    from kerascnn.transfer._options import check_engine, check_training
 
-    one_of(backbone, [row.name for row in list_backbones()], "backbone")
+    check_training(strategy, epochs, learning_rate, seed)
+    check_engine(engine, precision)
+    if output.resolve().is_relative_to(photos.resolve()):
+        raise InputError(
+            f"The output folder {output} is inside {photos}, where it would be taken for a class "
+            "of photos. Choose another one with --output."
+        )
     verbose = not context.obj["quiet"]
     start = time.perf_counter()
     with run_folder(output) as folder:  # refused now rather than after the training
-        data = _read(photos, backbone, image_size, resize, seed, manifest, verbose)
+        data, weights = _read(
+            photos, backbone, weights, image_size, resize, seed, manifest, verbose
+        )
         from kerascnn import transfer
 
         reading = time.perf_counter() - start
         result = transfer.finetune(
-            data, backbone, strategy, weights=_weights(weights), epochs=epochs,
+            data, backbone, strategy, weights=weights, epochs=epochs,
             learning_rate=learning_rate, engine=engine, precision=precision, seed=seed,
             verbose=verbose,
         )  # fmt: skip
@@ -183,8 +192,8 @@ def extract(
         "features.npz"
     ),
     backbone: _Backbone = "MobileNetV2",
-    weights: _Weights = "imagenet",
-    image_size: _ImageSize = 224,
+    weights: _Weights = None,
+    image_size: _ImageSize = None,
     layer: Annotated[
         str | None, typer.Option(help="Name of a layer; default: the pooled output.")
     ] = None,
@@ -203,26 +212,25 @@ def extract(
     import numpy as np
 
     from kerascnn._runs import atomic_path
+    from kerascnn.transfer._options import check_engine
 
+    check_engine(engine, precision)
     verbose = not context.obj["quiet"]
-    data = _read(photos, backbone, image_size, resize, seed, None, verbose)
-    from kerascnn import transfer
+    with atomic_path(output) as partial, partial.open("wb") as file:  # refused now, not at the end
+        data, weights = _read(photos, backbone, weights, image_size, resize, seed, None, verbose)
+        from kerascnn import transfer
 
-    height, width, channels = data.image_shape
-    network = transfer.backbone(
-        backbone, _weights(weights), image_size=(height, width), channels=channels
-    )
-    options = {"engine": engine, "precision": precision, "progress": verbose}
-    arrays = {"class_names": np.array(data.class_names)}
-    for name in ("train", "validation", "test"):
-        split = getattr(data, name)
-        if split.num_photos:
-            arrays[f"{name}_features"] = np.asarray(
-                transfer.extract_features(network, split, layer, **options)
-            )
-            arrays[f"{name}_labels"] = split.labels
-            arrays[f"{name}_paths"] = np.array(split.paths)
-    with atomic_path(output) as partial, partial.open("wb") as file:
+        network = transfer.backbone(
+            backbone, weights, image_size=data.image_shape[:2], channels=data.image_shape[2]
+        )
+        extract = transfer.FeatureExtractor(network, layer, engine=engine, precision=precision)
+        arrays = {"class_names": np.array(data.class_names)}
+        for name in ("train", "validation", "test"):
+            split = getattr(data, name)
+            if split.num_photos:
+                arrays[f"{name}_features"] = np.asarray(extract(split, progress=verbose))
+                arrays[f"{name}_labels"] = split.labels
+                arrays[f"{name}_paths"] = np.array(split.paths)
         np.savez(file, **arrays)
     shapes = {name: list(array.shape) for name, array in arrays.items()}
     if json_:
@@ -250,8 +258,9 @@ def evaluate(
 
     scores = load_run(run).evaluate(photos, progress=not context.obj["quiet"])
     if json_:
-        _print_json(scores)
+        _print_json(scores | {"findings": [vars(finding) for finding in scores["findings"]]})
         return
+    _say_skipped(scores["findings"])
     rows = [
         [row["name"], *(f"{row[key]:.1%}" for key in ("precision", "recall", "f1")), row["support"]]
         for row in scores["per_class"]
@@ -269,7 +278,7 @@ def evaluate(
 def predict(
     run: Annotated[Path, typer.Argument(help="Run folder, or its model.keras.")],
     photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
-    top: Annotated[int, typer.Option(help="Classes to show for each photo.")] = 1,
+    top: Annotated[int, typer.Option(min=1, help="Classes to show for each photo.")] = 1,
     json_: _Json = False,
 ):
     """Classify photos with a run.
@@ -278,18 +287,14 @@ def predict(
     """
     import numpy as np
 
-    from kerascnn.data.decode import decode_file
-
     files = _photo_files(photos)
-    for file in files:  # before TensorFlow starts: a wrong file is said at once
-        decode_file(file, 32)
     with _starting_keras():
         from kerascnn.transfer import load_run
 
     model = load_run(run)
     rows = []
     for file, guess in zip(files, model.predict(files)):
-        best = np.argsort(-guess)[: max(1, top)]
+        best = np.argsort(-guess)[:top]
         rows += [[str(file), model.class_names[i], float(guess[i])] for i in best]
     if json_:
         _print_json([dict(zip(("path", "class", "probability"), row)) for row in rows])
@@ -375,7 +380,8 @@ def _native_messages_aside():
         yield
         return
     sys.stderr.flush()
-    with os.fdopen(os.dup(2), "w", buffering=1) as shown, Path(os.devnull).open("w") as nothing:
+    shown = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    with shown, Path(os.devnull).open("w") as nothing:
         os.dup2(nothing.fileno(), 2)
         sys.stderr = shown
         try:
@@ -385,43 +391,83 @@ def _native_messages_aside():
             os.dup2(shown.fileno(), 2)
 
 
-def _read(photos, backbone, image_size, resize, seed, manifest, verbose):
-    """`from_directory`, its reading done while TensorFlow starts."""
+def _read(photos, backbone, weights, image_size, resize, seed, manifest, verbose):
+    """(data, weights): `from_directory`, done while TensorFlow starts, for a backbone's photos.
+
+    What was not given is the backbone's own.
+    """
+    from kerascnn._errors import one_of
     from kerascnn.data import Decoder, inspect_directory
     from kerascnn.transfer.backbones import list_backbones
 
-    channels = {row.name: row.channels for row in list_backbones()}.get(backbone, 3)
-    decoder = Decoder(image_size, channels, resize)
+    rows = {row.name: row for row in list_backbones()}
+    row = rows[one_of(backbone, rows, "backbone")]
+    size = row.image_size if image_size is None else image_size
+    decoder = Decoder(size, row.channels, resize)
+    weights = weights or row.weights[0]
+    if weights.lower() == "none":
+        weights = None
+    elif weights not in row.weights and not Path(weights).is_file():
+        raise InputError(
+            f"There is no weights file {weights}. Pass the path of one, none, or a name that "
+            f"{backbone} has: {', '.join(row.weights)}."
+        )
     with _starting_keras():
         inventory = inspect_directory(
             photos, decoder, seed=seed, manifest=manifest, progress=verbose
         )
+        if verbose:
+            _say_skipped(inventory.findings)
     from kerascnn.data.pipeline import ImageData, StoredPixels
 
     read = StoredPixels(decoder, root=photos)
-    return ImageData.assemble(read, inventory, decoder, batch_size=32, one_hot=False, seed=seed)
+    options = {"batch_size": 32, "one_hot": False, "seed": seed}
+    return ImageData.assemble(read, inventory, decoder, **options), weights
 
 
-def _weights(text):
-    return None if text.lower() == "none" else text
+def _described(finding, shown):
+    """What was found, how often, and the first files."""
+    files = [f"  {path}" for path in finding.paths[:shown]]
+    if len(finding.paths) > shown:
+        files.append(f"  ... and {len(finding.paths) - shown} more")
+    return "\n".join([f"{len(finding.paths)} {finding.action}: {finding.problem}", *files])
+
+
+def _say_skipped(findings):
+    for finding in findings:
+        if finding.action == "skipped":
+            print(_described(finding, 3), file=sys.stderr)
 
 
 def _photo_files(paths):
-    """The photos named, and those in folders that are named, sorted."""
-    from kerascnn.data.decode import SUFFIXES
+    """The photos named, and those in folders that are named, sorted.
 
-    files = []
+    Each is decoded, small, before TensorFlow starts: what is wrong is said at once. A file that was
+    named must be a photo; one in a folder is left out.
+    """
+    from kerascnn.data.decode import SUFFIXES, Decoder
+
+    decoder, files = Decoder(32), []
     for path in paths:
-        if path.is_dir():
-            inside = sorted(
-                p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()
-            )
-            if not inside:
-                raise InputError(f"{path} holds no photos.")
-            files += inside
-        else:
+        if not path.is_dir():
+            decoder.read(path)
             files.append(path)
+            continue
+        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        usable = [file for file in inside if _is_photo(file, decoder)]
+        if not usable:
+            raise InputError(f"{path} holds no photos.")
+        files += usable
     return files
+
+
+def _is_photo(file, decoder):
+    try:
+        decoder.read(file)
+    except InputError as error:
+        print(f"skipped: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def _summary(result, output):
@@ -457,10 +503,21 @@ def _print_json(value):
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
+class _Lines(logging.Handler):
+    """Writes to what is stderr now: it is another file while TensorFlow starts."""
+
+    def emit(self, record):
+        print(self.format(record), file=sys.stderr)
+
+
 def main():
     """Run the command; wrong input ends with one sentence on stderr and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # file names need not be text
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        code = app(standalone_mode=False) or 0
+        if code == 130:  # so Typer says that Control-C was pressed
+            raise KeyboardInterrupt
     except InputError as error:
         _fail(str(error), 2)
     except (KeyboardInterrupt, typer.Abort):
@@ -477,6 +534,7 @@ def main():
             "(`kerascnn --debug ...` shows the traceback).",
             1,
         )
+    sys.exit(code)
 
 
 def _fail(message, code):

@@ -1,0 +1,521 @@
+"""The command line: every wrong input is one sentence and exit code 2, every right one works."""
+
+import contextlib
+import json
+import logging
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import kerascnn
+from kerascnn import cli
+from kerascnn.transfer import load_run
+from tests.transfer.conftest import SHAPES, draw_photos, draw_shape
+from tests.transfer.test_run import mount_tmpfs
+
+ROOT = Path(__file__).parents[1]
+LENET = ("--backbone", "LeNet5")
+SHORT = (*LENET, "--strategy", "probe", "--engine", "keras")
+
+# Keras 3.15 converts its own variables in a way that NumPy 2 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture
+def kerascnn_command(monkeypatch, capsys):
+    """Runs the command in this process: (exit code, stdout, stderr)."""
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    level = logging.getLogger("kerascnn").level
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["kerascnn", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, *capsys.readouterr()
+
+    yield run
+    logging.getLogger("kerascnn").setLevel(level)
+
+
+def refused(outcome):
+    """The one sentence of a command that ended with exit code 2."""
+    code, out, err = outcome
+    assert (code, out) == (2, ""), err
+    (line,) = err.splitlines()
+    assert line.startswith("kerascnn: ") and "Traceback" not in line
+    return line.removeprefix("kerascnn: ")
+
+
+def process(*arguments, **options):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    command = [sys.executable, "-m", "kerascnn", *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, **pipes | options)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return draw_photos(tmp_path_factory.mktemp("cli") / "photos", dict.fromkeys(SHAPES, 8))
+
+
+@pytest.fixture(scope="module")
+def run(photos, tmp_path_factory):
+    """A run folder made by the command, in a process of its own, and what it printed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERASCNN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        folder = photos.parent / "run"
+        command = process("finetune", photos, *SHORT, "--json", "--output", folder)
+        out, err = command.communicate()
+    assert command.returncode == 0, err
+    return folder, out, err
+
+
+# Without TensorFlow
+
+
+def test_help_check_and_models_start_no_backend(photos):
+    code = f"""
+import sys
+from kerascnn.cli import main
+for arguments in (["--help"], ["check", {str(photos)!r}], ["models"], ["finetune", "--help"]):
+    sys.argv = ["kerascnn", *arguments]
+    try:
+        main()
+    except SystemExit as ended:
+        assert ended.code == 0
+assert not {{"tensorflow", "keras", "jax"}} & set(sys.modules)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True)
+
+
+def test_help_teaches(kerascnn_command):
+    code, out, _ = kerascnn_command("--help")
+    assert code == 0
+    commands = ("check", "finetune", "extract", "evaluate", "predict", "models", "demo")
+    assert all(re.search(rf"^  {name} ", out, re.MULTILINE) for name in commands)
+    for name in commands:
+        code, out, _ = kerascnn_command(name, "--help")
+        assert code == 0 and (f"kerascnn {name}" in out or name in ("models", "demo"))
+    _, out, _ = kerascnn_command("finetune", "--help")
+    for option in ("--backbone", "--weights", "--image-size", "--strategy", "--epochs", "--seed"):
+        assert option in out
+
+
+def test_nothing_asked_shows_the_help(kerascnn_command):
+    code, out, err = kerascnn_command()
+    assert (code, err) == (2, "") and "finetune" in out
+
+
+def test_version(kerascnn_command):
+    assert kerascnn_command("--version") == (0, f"kerascnn {kerascnn.__version__}\n", "")
+
+
+def test_models_lists_every_backbone(kerascnn_command):
+    _, out, _ = kerascnn_command("models")
+    rows = {line.split()[0]: line.split() for line in out.splitlines()[2:]}
+    assert rows["MobileNetV2"][1:4] == ["keras.applications", "224", "2,257,984"]
+    code, out, _ = kerascnn_command("models", "--json")
+    assert {row["name"] for row in json.loads(out)} == set(rows) and code == 0
+
+
+def test_models_into_a_closed_pipe_says_nothing():
+    """`kerascnn models | head`: no traceback, no sentence."""
+    with process("models") as command:
+        command.stdout.close()
+        assert command.stderr.read() == ""
+
+
+# A run
+
+
+def test_finetune_writes_a_run_and_only_json_on_stdout(run):
+    folder, out, err = run
+    printed = json.loads(out)
+    metrics = json.loads((folder / "metrics.json").read_text("utf-8"))
+    assert printed == {**metrics, "output": str(folder)}
+    assert "read photos, start TensorFlow" in metrics["seconds"]
+    # No line of TensorFlow's: only what we say ourselves, and no bar off a terminal.
+    assert [line.split(":")[0] for line in err.splitlines()] == ["probe"]
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    assert (config["weights"], config["image_size"], config["channels"]) == ("mnist", [32, 32], 1)
+    assert (folder / "report.html").stat().st_size > 10_000
+
+
+def test_finetune_says_where_everything_is(photos, tmp_path, kerascnn_command):
+    code, out, err = kerascnn_command("-q", "finetune", photos, *SHORT, "-o", tmp_path / "run")
+    assert (code, err) == (0, "")
+    assert re.search(r"Test accuracy \d+\.\d% \(95 % interval .*, 3 photos\)", out)
+    assert f"Report {tmp_path / 'run' / 'report.html'}" in out
+
+
+def test_finetune_with_the_manifest_of_a_run(photos, run, tmp_path, kerascnn_command):
+    command = ("finetune", photos, *SHORT, "--seed", 5, "--manifest", run[0], "--json")
+    code, out, _ = kerascnn_command(*command, "-o", tmp_path / "run")
+    assert code == 0
+    manifests = [(folder / "manifest.csv").read_text() for folder in (tmp_path / "run", run[0])]
+    assert manifests[0] == manifests[1]
+    assert json.loads(out)["test_accuracy"] == json.loads(run[1])["test_accuracy"]
+
+
+def test_predict(photos, run, tmp_path, kerascnn_command):
+    files = sorted((photos / "circle").iterdir())[:2]
+    code, out, err = kerascnn_command("predict", run[0], *files, "--top", 3, "--json")
+    rows = json.loads(out)
+    assert (code, err, len(rows)) == (0, "", 6)
+    expected = load_run(run[0]).predict(files)
+    for number, file in enumerate(files):
+        mine = rows[3 * number : 3 * number + 3]
+        assert {row["path"] for row in mine} == {str(file)}
+        assert [row["class"] for row in mine] == [
+            list(SHAPES)[i] for i in np.argsort(-expected[number])
+        ]
+        shares = [row["probability"] for row in mine]
+        assert shares == sorted(shares, reverse=True) and sum(shares) == pytest.approx(1)
+    # A folder: what is no photo in it is named, and the others are classified.
+    shutil.copytree(photos / "square", tmp_path / "some")
+    (tmp_path / "some/000.png").write_text("text")
+    code, out, err = kerascnn_command("predict", run[0] / "model.keras", tmp_path / "some")
+    assert code == 0 and len(out.splitlines()) == 2 + 7
+    assert err.startswith("skipped: Cannot read ") and "000.png as a photo: not an image" in err
+
+
+def test_evaluate(photos, run, tmp_path, kerascnn_command):
+    shutil.copytree(photos, tmp_path / "photos")
+    (tmp_path / "photos/circle/000.png").write_bytes(b"")
+    code, out, err = kerascnn_command("evaluate", run[0], tmp_path / "photos")
+    assert code == 0 and re.search(r"accuracy \d+\.\d% \(95 % .* balanced .*, 23 photos", out)
+    assert err == "1 skipped: empty file\n  circle/000.png (empty file)\n"
+    code, out, err = kerascnn_command("evaluate", run[0], tmp_path / "photos", "--json")
+    scores = json.loads(out)
+    assert (code, err, scores["num_photos"]) == (0, "", 23)
+    assert scores["findings"] == [
+        {"problem": "empty file", "action": "skipped", "paths": ["circle/000.png (empty file)"]}
+    ]
+
+
+def test_extract(photos, tmp_path, kerascnn_command):
+    command = ("extract", photos, *LENET, "--engine", "keras", "-o", tmp_path / "features.npz")
+    code, out, _ = kerascnn_command(*command, "--json")
+    printed = json.loads(out)
+    with np.load(tmp_path / "features.npz") as arrays:
+        assert printed["shapes"] == {name: list(arrays[name].shape) for name in arrays}
+        assert arrays["train_features"].shape == (18, 120)
+        assert arrays["class_names"].tolist() == list(SHAPES)
+        for path, label in zip(arrays["test_paths"], arrays["test_labels"]):
+            assert path.startswith(list(SHAPES)[label])
+    code, out, _ = kerascnn_command(*command, "--layer", "s4")
+    assert code == 0 and "train_features" in out and "18x16" in out
+    code, out, err = kerascnn_command(*command, "--layer", "s5")
+    assert refused((code, out, err)).startswith("Unknown layer of model 'lenet5': 's5'. Did you")
+    with np.load(tmp_path / "features.npz") as arrays:  # what was there is still whole
+        assert arrays["train_features"].shape == (18, 16)
+
+
+def test_check(photos, tmp_path, kerascnn_command):
+    code, out, err = kerascnn_command("check", photos, "--manifest", tmp_path / "manifest.csv")
+    assert (code, err) == (0, "") and out.endswith("No problems found.\n")
+    assert re.search(r"^total +18 +3 +3 +24$", out, re.MULTILINE)
+    assert len((tmp_path / "manifest.csv").read_text().splitlines()) == 25
+
+
+# What is wrong is named and counted, and the rest goes on
+
+
+@pytest.fixture
+def troubled(photos, tmp_path):
+    """The photos, and one of everything that must not stop the work."""
+    folder = tmp_path / "troubled"
+    shutil.copytree(photos, folder)
+    whole = (folder / "circle/000.png").read_bytes()
+    middle = len(whole) // 2
+    (folder / "circle/corrupt.png").write_bytes(whole[:middle] + bytes(len(whole) - middle))
+    (folder / "circle/truncated.png").write_bytes(whole[:middle])
+    (folder / "circle/empty.png").write_bytes(b"")
+    (folder / "circle/notes.png").write_text("not a photo")
+    Image.new("1", (12_000, 9_000)).save(folder / "circle/huge.png")
+    frames = [draw_shape("square", i) for i in (50, 51)]
+    frames[0].save(folder / "square/animated.gif", save_all=True, append_images=frames[1:])
+    draw_shape("circle", 60).save(folder / "circle/twice.png")
+    shutil.copy(folder / "circle/twice.png", folder / "square/twice.png")
+    (folder / "star").mkdir()
+    for i in (70, 71):
+        draw_shape("triangle", i).save(folder / f"star/{i}.png")
+    return folder
+
+
+TROUBLES = {  # problem: (what was done, the files)
+    "damaged": ("skipped", ["circle/corrupt.png", "circle/truncated.png"]),
+    "empty file": ("skipped", ["circle/empty.png"]),
+    "not an image": ("skipped", ["circle/notes.png"]),
+    "huge": ("skipped", ["circle/huge.png"]),
+    "animated": ("kept", ["square/animated.gif"]),
+    "same photo in two classes": ("skipped", ["circle/twice.png", "square/twice.png"]),
+    "class 'star' has fewer than 3 photos": ("kept", ["star/70.png", "star/71.png"]),
+}
+
+
+def test_check_names_and_counts_all_troubles(troubled, kerascnn_command):
+    code, out, err = kerascnn_command("check", troubled, "--json")
+    assert (code, err) == (0, "")
+    found = {
+        row["problem"]: (row["action"], [path.split(" (")[0] for path in row["paths"]])
+        for row in json.loads(out)["findings"]
+    }
+    assert {problem: found.get(problem) for problem in TROUBLES} == TROUBLES
+    _, out, _ = kerascnn_command("check", troubled)
+    assert "2 skipped: same photo in two classes\n  circle/twice.png\n  square/twice.png\n" in out
+    assert found.keys() - TROUBLES.keys() <= {"not RGB (P), converted"}
+
+
+def test_finetune_goes_on_and_counts(troubled, tmp_path, kerascnn_command):
+    code, out, err = kerascnn_command(
+        "finetune", troubled, *SHORT, "--json", "-o", tmp_path / "run"
+    )
+    assert code == 0
+    assert sum(json.loads(out)["num_photos"].values()) == 24 + 1 + 2
+    for problem, (action, paths) in TROUBLES.items():
+        said = f"{len(paths)} skipped: {problem}\n  {paths[0]}"
+        assert (said in err) == (action == "skipped")
+    report = (tmp_path / "run/report.html").read_text("utf-8")
+    assert "same photo in two classes" in report and "fewer than 3 photos" in report
+    run = load_run(tmp_path / "run")
+    assert run.class_names == ["circle", "square", "star", "triangle"]
+    assert troubled.joinpath("circle/notes.png").read_text() == "not a photo"  # nothing is changed
+
+
+# What stops it: one sentence, exit code 2
+
+
+def test_folder_that_is_missing_or_empty(tmp_path, run, kerascnn_command):
+    (tmp_path / "empty").mkdir()
+    for name, sentence in (("none", "There is no folder"), ("empty", "holds no photos")):
+        for command in (
+            ("check", tmp_path / name),
+            ("finetune", tmp_path / name, "-o", tmp_path / "run"),
+            ("extract", tmp_path / name, "-o", tmp_path / "f.npz"),
+            ("evaluate", run[0], tmp_path / name),
+        ):
+            assert sentence in refused(kerascnn_command(*command))
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+@contextlib.contextmanager
+def without_privileges():
+    """As a user who is not root, for whom permissions count."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_folder_that_may_not_be_read_or_written(photos, kerascnn_command):
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own is closed to other users
+        Path(folder).chmod(0o755)
+        locked = Path(folder) / "locked"
+        shutil.copytree(photos, locked)
+        locked.chmod(0o000)
+        with without_privileges():
+            unreadable = kerascnn_command("check", locked)
+            unwritable = kerascnn_command("finetune", locked, "-o", locked / "run")
+            inside = kerascnn_command("finetune", photos, "-o", Path(folder) / "run")
+        locked.chmod(0o755)
+    assert refused(unreadable) == f"Cannot read the folder {locked}: Permission denied."
+    for outcome in (unwritable, inside):
+        sentence = refused(outcome)
+        assert sentence.startswith("Cannot write ") or "is inside" in sentence
+    assert "permission is denied; choose another folder" in refused(inside)
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        (["a/1.png", "a/2.png", "a/3.png"], "has 1 usable class (a); at least two are needed"),
+        (["1.png", "2.png"], "holds photos directly ('1.png'). Put each class into a folder"),
+        (["x/y/a/1.png", "x/y/b/2.png"], "nested too deep"),
+        (["a/1.png", "b/2.txt"], "has 1 usable class (a); at least two are needed"),
+    ],
+)
+def test_folder_without_two_classes(tmp_path, kerascnn_command, files, sentence):
+    for number, name in enumerate(files):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draw_shape("circle", number).save(path, "PNG") if path.suffix == ".png" else path.touch()
+    outcome = kerascnn_command("finetune", tmp_path / "photos", *LENET, "-o", tmp_path / "run")
+    assert sentence in refused(outcome)
+    assert not list(tmp_path.glob("run*"))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--backbone", "MobilNetV2"), "Unknown backbone 'MobilNetV2'. Did you mean 'MobileNetV2'"),
+        (("--strategy", "partal"), "Unknown strategy 'partal'. Did you mean 'partial'?"),
+        (("--resize", "strech"), "Unknown resize 'strech'. Did you mean 'stretch'?"),
+        (("--engine", "tensorflw"), "Unknown engine 'tensorflw'. Did you mean 'tensorflow'?"),
+        (("--precision", "float16"), "Unknown precision 'float16'."),
+        (("--image-size", 0), "image_size must be an int >= 1"),
+        (("--image-size", "big"), "Invalid value for '--image-size'"),
+        (("--epochs", 0), "epochs must be an int >= 1. Received: 0."),
+        (("--epochs", -3), "epochs must be an int >= 1. Received: -3."),
+        (("--learning-rate", -1), "learning_rate must be > 0. Received: -1.0."),
+        (("--seed", -1), "seed must be an int from 0 to 2**32 - 1. Received: -1."),
+        (("--epoch", 3), "No such option: --epoch"),
+        (("--weights", "none.weights.h5"), "There is no weights file none.weights.h5."),
+        (("--weights", "imagenet", *LENET), "There is no weights file imagenet."),
+        (("--manifest", "none.csv"), "Cannot read the manifest none.csv"),
+    ],
+)
+def test_wrong_options(photos, tmp_path, kerascnn_command, options, sentence):
+    outcome = kerascnn_command("finetune", photos, "-o", tmp_path / "run", *options)
+    assert sentence in refused(outcome)
+    assert not any(tmp_path.glob("run*"))
+
+
+def test_weights_of_another_network_or_damaged(photos, tmp_path, kerascnn_command):
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).save_weights(
+        tmp_path / "other.weights.h5"
+    )
+    whole = (ROOT / "kerascnn/weights/lenet5_mnist.weights.h5").read_bytes()
+    (tmp_path / "cut.weights.h5").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text.weights.h5").write_text("weights, honestly")
+    for name, sentence in (
+        ("other", "does not fit this LeNet5"),
+        ("cut", "damaged"),
+        ("text", "damaged"),
+    ):
+        weights = tmp_path / f"{name}.weights.h5"
+        outcome = kerascnn_command(
+            "finetune", photos, *SHORT, "--weights", weights, "-o", tmp_path / "run"
+        )
+        assert sentence in refused(outcome)
+    assert not any(tmp_path.glob("run*"))
+
+
+def test_existing_run_is_refused_and_untouched(photos, run, kerascnn_command):
+    before = {path: path.read_bytes() for path in run[0].iterdir()}
+    outcome = kerascnn_command("finetune", photos, *SHORT, "-o", run[0])
+    assert "already exists and nothing in it was changed" in refused(outcome)
+    assert {path: path.read_bytes() for path in run[0].iterdir()} == before
+    assert not run[0].with_name("run.partial").exists()
+
+
+def test_output_inside_the_photos_is_refused(photos, kerascnn_command, monkeypatch):
+    monkeypatch.chdir(photos)
+    assert "where it would be taken for a class" in refused(kerascnn_command("finetune", "."))
+    assert sorted(path.name for path in photos.iterdir()) == sorted(SHAPES)
+
+
+def test_output_below_a_file_is_refused(photos, kerascnn_command):
+    for command in (("finetune", photos, *SHORT), ("extract", photos, *LENET)):
+        sentence = refused(kerascnn_command(*command, "-o", "/dev/null/run"))
+        assert sentence.startswith("Cannot write /dev/null/run: a part of the path is a file")
+
+
+def test_output_on_a_full_disk(photos, tmp_path, kerascnn_command):
+    disk = tmp_path / "disk"
+    mount_tmpfs(disk, "64k")
+    try:
+        outcome = kerascnn_command("-q", "finetune", photos, *SHORT, "-o", disk / "run")
+        assert "the disk is full; free some space or choose another folder" in refused(outcome)
+        (disk / "fill").write_bytes(bytes(61_440))
+        outcome = kerascnn_command("-q", "extract", photos, *LENET, "-o", disk / "f.npz")
+        assert "the disk is full" in refused(outcome)
+        assert [path.name for path in disk.iterdir()] == ["fill"]
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_cache_that_cannot_be_written(photos, tmp_path, kerascnn_command, monkeypatch):
+    monkeypatch.setenv("KERASCNN_CACHE", "/dev/null/cache")
+    sentence = refused(kerascnn_command("finetune", photos, *SHORT, "-o", tmp_path / "run"))
+    assert "KERASCNN_CACHE names another place" in sentence
+
+
+def test_predict_on_what_is_no_photo_or_no_run(photos, run, tmp_path, kerascnn_command):
+    (tmp_path / "notes.txt").write_text("text")
+    (tmp_path / "empty").mkdir()
+    photo = photos / "circle/000.png"
+    for arguments, sentence in (
+        ((run[0], tmp_path / "notes.txt"), f"Cannot read {tmp_path}/notes.txt as a photo: not an"),
+        ((run[0], photo, tmp_path / "none.jpg"), "none.jpg: No such file or directory."),
+        ((run[0], tmp_path / "empty"), "empty holds no photos."),
+        ((run[0],), "Missing argument 'photos"),
+        ((tmp_path / "none", photo), "No model at "),
+        ((photos, photo), "No model at "),
+        ((tmp_path / "notes.txt", photo), "is damaged or no model that Keras can open"),
+        ((run[0], photo, "--top", 0), "Invalid value for '--top'"),
+    ):
+        assert sentence in refused(kerascnn_command("predict", *arguments))
+
+
+def test_evaluate_on_classes_it_does_not_know(photos, run, tmp_path, kerascnn_command):
+    shutil.copytree(photos / "circle", tmp_path / "photos/ring")
+    sentence = refused(kerascnn_command("evaluate", run[0], tmp_path / "photos"))
+    assert "classes this model does not know: ring." in sentence
+
+
+def test_unknown_command(kerascnn_command):
+    assert refused(kerascnn_command("finetun")).startswith("No such command 'finetun'.")
+
+
+def test_debug_shows_the_traceback(tmp_path, kerascnn_command):
+    code, _, err = kerascnn_command("--debug", "check", tmp_path / "none")
+    assert code == 2 and "Traceback (most recent call last)" in err
+    assert err.splitlines()[-1] == f"kerascnn: There is no folder {tmp_path / 'none'}."
+
+
+def test_a_defect_is_called_one(kerascnn_command, monkeypatch, photos):
+    def broken(*args, **kwargs):
+        raise ZeroDivisionError("division by zero\nand more")
+
+    monkeypatch.setattr("kerascnn.data.inspect_directory", broken, raising=False)
+    code, _, err = kerascnn_command("check", photos)
+    assert code == 1 and len(err.splitlines()) == 1
+    assert "This is a defect of kerascnn: ZeroDivisionError: division by zero (" in err
+
+
+# Stopping
+
+
+def test_interrupt_ends_with_130_and_a_sentence(kerascnn_command, monkeypatch, photos, tmp_path):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kerascnn.transfer._training.fit", interrupted)
+    partial = (*LENET, "--strategy", "partial")
+    code, out, err = kerascnn_command("finetune", photos, *partial, "-o", tmp_path / "run")
+    assert (code, out) == (130, "")
+    assert err.splitlines()[-1].startswith("kerascnn: Stopped. What was computed is in the cache")
+    assert not any(tmp_path.glob("run*"))
+
+
+@pytest.mark.slow
+def test_control_c_in_the_middle_of_training(photos, tmp_path):
+    options = (*LENET, "--strategy", "full", "--epochs", 9999)
+    with process("finetune", photos, *options, "-o", tmp_path / "run") as command:
+        assert any("epoch 2/9999" in line for line in iter(command.stderr.readline, ""))
+        command.send_signal(signal.SIGINT)
+        start = time.perf_counter()
+        _, err = command.communicate(timeout=30)
+    assert time.perf_counter() - start < 10
+    assert command.returncode == 130, err
+    assert "Traceback" not in err and "kerascnn: Stopped." in err.splitlines()[-1]
+    assert not any(path.name.startswith("run") for path in tmp_path.iterdir())
