@@ -176,7 +176,8 @@ class FeatureExtractor:
 
     def _stores(self, engine_name):
         if engine_name not in self._opened:
-            keys = [f"{identity} {engine_name}".encode() for identity in self._identities]
+            made_by = f"{engine_name} {keras.backend.backend()}"
+            keys = [f"{identity} {made_by}".encode() for identity in self._identities]
             shapes = [tuple(tensor.shape[1:]) for tensor in self._model.outputs]
             names = [hashlib.sha256(key).hexdigest()[:24] for key in keys]
             self._opened[engine_name] = [self._open(*pair) for pair in zip(names, shapes)]

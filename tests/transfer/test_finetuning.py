@@ -325,3 +325,26 @@ def test_wrong_arguments(shapes, options, message):
     with pytest.raises(InputError) as caught:
         finetune(shapes, **{"backbone": tiny_network(), "verbose": False} | options)
     assert message in str(caught.value)
+
+
+# Other backends
+
+
+@pytest.mark.slow
+def test_fine_tuning_on_jax(tmp_path):
+    pytest.importorskip("jax")
+    code = f"""
+import numpy as np
+from tests.transfer.conftest import shape_data, tiny_network, tune
+from tests.transfer.test_finetuning import moving_statistics, says
+photos, network = shape_data(), tiny_network()
+options = {{"views": "auto", "engine": "auto", "output": {str(tmp_path / "run")!r}}}
+result = tune(photos, network, "full", **options)
+assert [stage["name"] for stage in result.stages] == ["probe", "partial", "full"]
+assert result.config["engines_used"] == ["keras"]
+np.testing.assert_allclose(result.test_probabilities, says(result, photos.test), atol=1e-4)
+for old, new in zip(moving_statistics(network), moving_statistics(result.model)):
+    np.testing.assert_array_equal(old, new)
+"""
+    in_process(code, KERAS_BACKEND="jax")
+    assert (tmp_path / "run/model.keras").is_file()
