@@ -9,12 +9,13 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 .PHONY: help demo test test-all lint clean
 
 help:
-	@echo "make demo      transfer a small network to new digits and open-able report (needs no download)"
+	@echo "make demo      transfer a small network to new digits, write demo/report.html (no download)"
 	@echo "make test      format, lint, import contracts, tests, doctests, README, recipes"
 	@echo "make test-all  the same with the slow tests"
 
 demo: $(VENV)/.installed
-	$(BIN)/kerascnn demo
+	@rm -rf demo
+	$(BIN)/kerascnn demo --output demo
 
 test: lint
 	$(BIN)/python -m pytest -m "not slow"
