@@ -1,17 +1,16 @@
 """The command `kerascnn`. A command imports what it needs when it runs, so `--help` is quick."""
 
-import contextlib
 import json
 import logging
 import os
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from kerascnn._console import Lines, described, starting_keras, table
 from kerascnn._errors import InputError
 
 __all__ = ["app", "main"]
@@ -72,7 +71,7 @@ def _top(
         typer.echo(context.get_help())
         raise typer.Exit(2)
     context.obj = {"quiet": quiet}
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[_Lines()])
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[Lines()])
     logging.getLogger("kerascnn").setLevel(logging.WARNING if quiet else logging.INFO)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its advice is not for users of ours
     if not debug:
@@ -113,9 +112,9 @@ def check(
         for n in inventory.class_names
     ]
     total = ["total", *(sum(counts[s].values()) for s in counts), len(inventory.photos)]
-    typer.echo(_table(["class", *counts, "all"], [*rows, total]))
+    typer.echo(table(["class", *counts, "all"], [*rows, total]))
     for finding in inventory.findings:
-        typer.echo(f"\n{_described(finding, 5)}")
+        typer.echo(f"\n{described(finding, 5)}")
     if not findings:
         typer.echo("\nNo problems found.")
 
@@ -237,7 +236,7 @@ def extract(
         _print_json({"output": str(output), "shapes": shapes})
     else:
         typer.echo(
-            _table(["array", "shape"], [[n, "x".join(map(str, s))] for n, s in shapes.items()])
+            table(["array", "shape"], [[n, "x".join(map(str, s))] for n, s in shapes.items()])
         )
         typer.echo(f"\n{output}")
 
@@ -253,7 +252,7 @@ def evaluate(
 
     Example: kerascnn evaluate run/ photos/test
     """
-    with _starting_keras():
+    with starting_keras():
         from kerascnn.transfer import load_run
 
     scores = load_run(run).evaluate(photos, progress=not context.obj["quiet"])
@@ -267,7 +266,7 @@ def evaluate(
         if row["support"]
     ]
     low, high = scores["interval"]
-    typer.echo(_table(["class", "precision", "recall", "f1", "photos"], rows))
+    typer.echo(table(["class", "precision", "recall", "f1", "photos"], rows))
     typer.echo(
         f"\naccuracy {scores['accuracy']:.1%} (95 % interval {low:.1%} to {high:.1%}), "
         f"balanced {scores['balanced_accuracy']:.1%}, {scores['num_photos']} photos"
@@ -288,7 +287,7 @@ def predict(
     import numpy as np
 
     files = _photo_files(photos)
-    with _starting_keras():
+    with starting_keras():
         from kerascnn.transfer import load_run
 
     model = load_run(run)
@@ -300,7 +299,7 @@ def predict(
         _print_json([dict(zip(("path", "class", "probability"), row)) for row in rows])
     else:
         typer.echo(
-            _table(["photo", "class", "probability"], [[*r[:2], f"{r[2]:.1%}"] for r in rows])
+            table(["photo", "class", "probability"], [[*r[:2], f"{r[2]:.1%}"] for r in rows])
         )
 
 
@@ -325,7 +324,7 @@ def models(json_: _Json = False):
         ]
         for r in rows
     ]
-    typer.echo(_table(columns, cells))
+    typer.echo(table(columns, cells))
 
 
 @app.command()
@@ -339,56 +338,18 @@ def demo(
     LeNet-5, trained on MNIST and part of this package, learns scikit-learn's digits from ten
     labelled images a class: from scratch, as frozen features, and fine-tuned, five times each.
     """
-    with _starting_keras():
+    with starting_keras():
         from kerascnn.transfer.demo import run_demo
 
     result = run_demo(output, verbose=not context.obj["quiet"])
     if json_:
         _print_json(result)
         return
-    typer.echo(_table(result["columns"], result["rows"]))
+    typer.echo(table(result["columns"], result["rows"]))
     typer.echo(f"\nReport: {(output / 'report.html').resolve().as_uri()}")
 
 
 # --- pieces ----------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _starting_keras():
-    """Start Keras's backend in a thread meanwhile: reading photos and starting it overlap."""
-
-    def work():
-        with contextlib.suppress(Exception):  # the import that follows says what is wrong
-            import keras
-
-            keras.ops.zeros(1)
-
-    with _native_messages_aside():
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        yield
-        thread.join()
-
-
-@contextlib.contextmanager
-def _native_messages_aside():
-    """Hide what TensorFlow's C++ code prints while it starts, on a level no setting reaches.
-
-    Python's own stderr (progress, errors) goes on. `--debug` shows everything.
-    """
-    if "--debug" in sys.argv or sys.stderr is not sys.__stderr__:
-        yield
-        return
-    sys.stderr.flush()
-    shown = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
-    with shown, Path(os.devnull).open("w") as nothing:
-        os.dup2(nothing.fileno(), 2)
-        sys.stderr = shown
-        try:
-            yield
-        finally:
-            sys.stderr = sys.__stderr__
-            os.dup2(shown.fileno(), 2)
 
 
 def _read(photos, backbone, weights, image_size, resize, seed, manifest, verbose):
@@ -412,7 +373,7 @@ def _read(photos, backbone, weights, image_size, resize, seed, manifest, verbose
             f"There is no weights file {weights}. Pass the path of one, none, or a name that "
             f"{backbone} has: {', '.join(row.weights)}."
         )
-    with _starting_keras():
+    with starting_keras():
         inventory = inspect_directory(
             photos, decoder, seed=seed, manifest=manifest, progress=verbose
         )
@@ -425,18 +386,10 @@ def _read(photos, backbone, weights, image_size, resize, seed, manifest, verbose
     return ImageData.assemble(read, inventory, decoder, **options), weights
 
 
-def _described(finding, shown):
-    """What was found, how often, and the first files."""
-    files = [f"  {path}" for path in finding.paths[:shown]]
-    if len(finding.paths) > shown:
-        files.append(f"  ... and {len(finding.paths) - shown} more")
-    return "\n".join([f"{len(finding.paths)} {finding.action}: {finding.problem}", *files])
-
-
 def _say_skipped(findings):
     for finding in findings:
         if finding.action == "skipped":
-            print(_described(finding, 3), file=sys.stderr)
+            print(described(finding, 3), file=sys.stderr)
 
 
 def _photo_files(paths):
@@ -485,29 +438,8 @@ def _summary(result, output):
     return "\n".join(lines).lstrip()
 
 
-def _table(columns, rows):
-    """Aligned text: first column left, numbers right."""
-    cells = [[str(cell) for cell in row] for row in [columns, *rows]]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
-    numeric = [
-        i > 0 and all(row[i][:1].isdigit() for row in cells[1:]) for i in range(len(columns))
-    ]
-    lines = [
-        "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric)).rstrip()
-        for row in cells
-    ]
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
-
-
 def _print_json(value):
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
-
-
-class _Lines(logging.Handler):
-    """Writes to what is stderr now: it is another file while TensorFlow starts."""
-
-    def emit(self, record):
-        print(self.format(record), file=sys.stderr)
 
 
 def main():

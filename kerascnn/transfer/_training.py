@@ -64,8 +64,13 @@ def fit(model, batches, held, rate, epochs, say):
         List of dicts, one per epoch: epoch (from 1), COLUMNS, learning_rate at its end.
     """
     steps = len(batches)
+    warmup = steps if steps > 1 else 0  # its first step has rate 0: of one step nothing would stay
     schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps * (epochs - 1)), alpha=0.02, warmup_target=rate, warmup_steps=steps
+        0.0 if warmup else rate,
+        max(1, steps * epochs - warmup),
+        alpha=0.02,
+        warmup_target=rate if warmup else None,
+        warmup_steps=warmup,
     )
     model.compile(
         keras.optimizers.AdamW(schedule),
