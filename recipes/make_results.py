@@ -53,7 +53,7 @@ def transfer():
         f"{result['rounds']} rounds, start-up and file checks included, `--strategy probe`.\n\n"
         f"{markdown(columns, rows)}\n\n"
         f"Without start-up and with one decoder on both sides, caching alone gives "
-        f"{result['caching_alone']:.1f} times; its ceiling, the number of passes, is "
+        f"{result['caching_alone']:.2f} times; its ceiling, the number of passes, is "
         f"{result['caching_ceiling']:.2f}. Where the time of the last round went: {where(result)}. "
         f"{versions['cores']} cores, {versions['cpu']}; "
         f"TensorFlow {versions['tensorflow']}, Keras {versions['keras']}.\n"
