@@ -54,9 +54,10 @@ def load_model(path, **kwargs):
         InputError: there is no such file.
 
     >>> import os, tempfile
+    >>> import kerascnn as kc
     >>> path = os.path.join(tempfile.mkdtemp(), "lenet.keras")
-    >>> models.LeNet5().save(path)  # doctest: +SKIP
-    >>> load_model(path).name  # doctest: +SKIP
+    >>> kc.models.LeNet5().save(path)
+    >>> kc.load_model(path).name
     'lenet5'
     """
     from pathlib import Path
