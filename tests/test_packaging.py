@@ -45,7 +45,9 @@ def test_constraints_pin_every_dependency_within_its_range():
     pins = {name.lower().replace("_", "-"): version for name, version in pins.items()}
     for text in filter(None, listed):
         requirement = Requirement(text)
-        assert requirement.specifier.contains(pins[requirement.name.lower()]), text
+        assert requirement.specifier.contains(pins[requirement.name.lower().replace("_", "-")]), (
+            text
+        )
 
 
 def test_ci_runs_the_command_of_the_readme():
