@@ -51,7 +51,7 @@ def main():
         in_process = caching_alone(
             photos, args.weights, args.image_size, 1 if args.quick else EPOCHS
         )
-    result = summarise(seconds, correct, in_process, rounds, photos)
+        result = summarise(seconds, correct, in_process, rounds, photos)
     print(table(result))
     if not args.quick:
         RESULTS.parent.mkdir(exist_ok=True)
