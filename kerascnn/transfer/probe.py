@@ -79,8 +79,8 @@ def fit_probe(features, labels, validation=None, num_classes=None, class_weight=
     >>> accuracy(probe.predict(x[30:]), y[30:]) > 0.9
     True
     """
-    # The products are small: on a busy machine two BLAS threads, each spinning for the other, took
-    # 25 times as long as one.
+    # The products are small: on a busy machine two BLAS threads spend most time waiting in a spin
+    # for each other.
     with threadpool_limits(1):
         return _fit(np.asarray(labels), features, validation, num_classes, class_weight)
 

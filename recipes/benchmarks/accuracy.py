@@ -20,6 +20,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from transfer import bootstrap  # beside this file
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results" / "finetune.json"
@@ -82,14 +83,6 @@ def summarise(hits):
             }
         )
     return {"rows": rows, "seeds": len(hits["plain guide, frozen"]), "test_photos": len(base)}
-
-
-def bootstrap(ours, theirs, draws=10_000):
-    """Mean difference in points over the same photos, and its 95 % interval over photos."""
-    difference = 100 * (np.asarray(ours) - np.asarray(theirs))
-    rng = np.random.default_rng(0)
-    means = difference[rng.integers(0, len(difference), (draws, len(difference)))].mean(axis=1)
-    return [float(difference.mean()), *map(float, np.percentile(means, [2.5, 97.5]))]
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ in another order, after a warm-up.
 
 `--photos` is a folder of class folders; without it 2,000 JPEGs of 400 x 533 are made. Grain is no
 dependency of kerascnn: `pip install grain`, or its rows are left out.
-Why `PyDataset`: measured beforehand 12,000 against 6,500 to 11,000 images/s of Grain (0 to 16
-threads), it needs no other package, and `fit` knows how many batches an epoch has.
+Why `PyDataset`: it is no slower than Grain (recipes/RESULTS.md), needs no other package, and `fit`
+knows how many batches an epoch has.
 Writes recipes/results/pipeline.json; `--quick` reads 96 small photos once.
 """
 

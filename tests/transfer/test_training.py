@@ -12,8 +12,8 @@ from kerascnn.transfer._training import Batches, class_weight, fit, predict
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
-def parts(counts=(40, 30), noise=0):
-    """Photos of 2x2 whose values tell their class, `noise` classes of them wrongly labelled."""
+def parts(counts=(40, 30)):
+    """Photos of 2x2 whose values tell their class."""
     labels = np.repeat(np.arange(len(counts)), counts)
     images = (
         np.random.default_rng(0).integers(0, 60, (len(labels), 2, 2, 1))
@@ -165,3 +165,12 @@ def test_the_same_seed_gives_the_same_weights():
     first, again, other = (fitted(seed=seed)[0].get_weights() for seed in (0, 0, 1))
     assert all(np.array_equal(a, b) for a, b in zip(first, again))
     assert not all(np.array_equal(a, b) for a, b in zip(first, other))
+
+
+def test_the_only_step_of_an_epoch_trains():
+    split = parts((12, 12)).train
+    batches, model = Batches(photos(split), split, seed=0), classifier()
+    assert len(batches) == 1
+    before = model.get_weights()
+    fit(model, batches, Batches(photos(split), parts((2, 2)).test), 0.05, 1, lambda line: None)
+    assert any((old != new).any() for old, new in zip(before, model.get_weights()))
