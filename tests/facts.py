@@ -45,3 +45,6 @@ LENET5_C3_READS = [
     [0, 1, 2, 3, 4, 5],
 ]
 LENET5_TEST_ERROR_PERCENT = 0.95  # Sec. III, Fig. 9, without distortions
+
+# Krizhevsky, Sutskever and Hinton 2012, Sec. 3.3.
+ALEXNET_LRN = {"n": 5, "k": 2, "alpha": 1e-4, "beta": 0.75}

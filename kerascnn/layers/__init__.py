@@ -1,9 +1,16 @@
 """Layers that Keras does not have. Importing this package registers all of them for loading."""
 
 import kerascnn.initializers  # saved layers name them
+from kerascnn.layers.lrn import LocalResponseNormalization
 from kerascnn.layers.partial_conv import PartiallyConnectedConv2D
 from kerascnn.layers.rbf import RBFOutput
 from kerascnn.layers.scaled_tanh import scaled_tanh
 from kerascnn.layers.subsampling import TrainableSubsampling
 
-__all__ = ["PartiallyConnectedConv2D", "RBFOutput", "TrainableSubsampling", "scaled_tanh"]
+__all__ = [
+    "LocalResponseNormalization",
+    "PartiallyConnectedConv2D",
+    "RBFOutput",
+    "TrainableSubsampling",
+    "scaled_tanh",
+]

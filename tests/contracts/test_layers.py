@@ -7,6 +7,7 @@ import pytest
 from kerascnn import layers
 
 LAYERS = {  # name: (function that makes the layer, shape of an input without its batch axis)
+    "LocalResponseNormalization": (layers.LocalResponseNormalization, (5, 4, 7)),
     "scaled_tanh": (lambda: keras.layers.Activation(layers.scaled_tanh), (4,)),
     "TrainableSubsampling": (
         lambda: layers.TrainableSubsampling(2, activation=layers.scaled_tanh),
