@@ -14,6 +14,7 @@ from kerascnn._errors import InputError
 __version__ = "0.1.0"
 
 _SUBPACKAGES = (
+    "constraints",
     "data",
     "initializers",
     "layers",
@@ -69,6 +70,7 @@ def load_model(path, **kwargs):
         raise InputError(f"No model at {path}. Pass a .keras file or a folder that holds one.")
     import keras
 
+    import kerascnn.constraints
     import kerascnn.initializers
     import kerascnn.layers
     import kerascnn.losses  # noqa: F401  (importing registers)

@@ -48,3 +48,6 @@ LENET5_TEST_ERROR_PERCENT = 0.95  # Sec. III, Fig. 9, without distortions
 
 # Krizhevsky, Sutskever and Hinton 2012, Sec. 3.3.
 ALEXNET_LRN = {"n": 5, "k": 2, "alpha": 1e-4, "beta": 0.75}
+
+# Zeiler and Fergus 2013, Sec. 3: "whose RMS value exceeds a fixed radius of 10^-1".
+ZFNET_MAX_RMS = 0.1

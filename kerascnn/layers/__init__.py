@@ -1,6 +1,7 @@
 """Layers that Keras does not have. Importing this package registers all of them for loading."""
 
-import kerascnn.initializers  # saved layers name them
+import kerascnn.constraints  # saved layers name them
+import kerascnn.initializers
 from kerascnn.layers.lrn import LocalResponseNormalization
 from kerascnn.layers.partial_conv import PartiallyConnectedConv2D
 from kerascnn.layers.rbf import RBFOutput
