@@ -3,6 +3,7 @@
 import functools
 import inspect
 import operator
+import re
 
 import keras
 
@@ -36,13 +37,14 @@ def documented(builder):
     return builder
 
 
-def named_variant(builder, variant_name, doc, **options):
+def named_variant(builder, variant_name, summary, **options):
     """A builder with some keyword-only options fixed, and a name, docstring and signature to match.
 
     Args:
         builder: a family's builder.
         variant_name: str, CamelCase. In lower case it is the default name of the model.
-        doc: str. Docstring of the variant; the common arguments are appended.
+        summary: str. First line of the docstring. The rest is the family's, without its examples
+            and the options that are fixed.
         **options: the options that are fixed.
     """
     name = variant_name.lower()
@@ -59,8 +61,18 @@ def named_variant(builder, variant_name, doc, **options):
         if p.name not in options
     )
     variant.__name__ = variant.__qualname__ = variant_name
-    variant.__signature__, variant.__doc__ = signature, doc
+    variant.__signature__ = signature
+    variant.__doc__ = f"{summary}\n{_family_doc(builder, options)}"
     return documented(variant)
+
+
+def _family_doc(builder, fixed_options):
+    """What a family's docstring says that is true of its variant too."""
+    doc = builder.__doc__.removesuffix(COMMON_ARGUMENTS).partition(">>>")[0]
+    doc = doc.partition("\n")[2]  # without the family's first line
+    for option in fixed_options:
+        doc = re.sub(rf"^    {option}: .*\n(?:        .*\n)*", "", doc, flags=re.MULTILINE)
+    return doc.rstrip().removesuffix("Args:").rstrip()
 
 
 def image_input(input_tensor, input_shape, *, default, minimum, fixed_size):

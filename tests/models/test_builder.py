@@ -23,7 +23,18 @@ def Toy(
     depth,
     bias=True,
 ):
-    """Toys of any depth."""
+    """Toys of any depth.
+
+    They play.
+
+    Args:
+        depth: int. How many
+            layers.
+        bias: bool. Whether they have biases.
+
+    >>> Toy(depth=1).name
+    'toy'
+    """
     image = image_input(input_tensor, input_shape, default=(8, 8, 3), minimum=4, fixed_size=True)
     x = image
     for i in range(depth):
@@ -59,8 +70,13 @@ def test_a_variant_is_a_builder_of_its_own():
     assert "depth" not in signature.parameters
     assert signature.parameters["name"].default == "toy2"
     assert (Toy2.__name__, Toy2.__qualname__, Toy2.__module__) == ("Toy2", "Toy2", __name__)
-    assert Toy2.__doc__.startswith("Two layers.\n\nArguments in common")
-    assert Toy.__doc__.startswith("Toys of any depth.\n\nArguments in common")
+    assert Toy2.__doc__.startswith(
+        "Two layers.\n\nThey play.\n\nArgs:\n    bias: bool. Whether they have biases.\n\n"
+        "Arguments in common"
+    )
+    assert "'toy'\n\nArguments in common" in Toy.__doc__
+    plain = named_variant(Toy, "Plain", "Both fixed.", depth=1, bias=False).__doc__
+    assert plain.startswith("Both fixed.\n\nThey play.\n\nArguments in common")
 
 
 def test_a_variant_passes_everything_on():
