@@ -51,3 +51,13 @@ ALEXNET_LRN = {"n": 5, "k": 2, "alpha": 1e-4, "beta": 0.75}
 
 # Zeiler and Fergus 2013, Sec. 3: "whose RMS value exceeds a fixed radius of 10^-1".
 ZFNET_MAX_RMS = 0.1
+
+# Xu et al. 2015, Sec. 2.4: U(3, 8).
+RRELU_BOUNDS = (3, 8)
+
+# Huang et al. 2016, Sec. 3: p_L = 0.5; "E(L) ~ 40" of the 54 blocks of the 110-layer network.
+STOCHASTIC_DEPTH_LAST = 0.5
+STOCHASTIC_DEPTH_MEAN_BLOCKS = 40
+
+# Larsson et al. 2017, Sec. 4: local drop-path with 15 % across the entire network.
+FRACTALNET_DROP_RATE = 0.15
