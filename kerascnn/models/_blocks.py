@@ -88,7 +88,9 @@ def add(x, y, name):
 
 def add_relu(x, y, name):
     """One node of the graph instead of two, for the same reason."""
-    return layers.Pipeline([layers.Add(), layers.ReLU()], name=f"{name}_out")([x, y])
+    both = layers.Pipeline([layers.Add(), layers.ReLU()], name=f"{name}_out")
+    # Pipeline's own default, training=True, would reach every later layer of a `model(x)`.
+    return both([x, y], training=False)
 
 
 def shortcut(x, filters, stride, option, name, project=conv_bn):
