@@ -7,6 +7,7 @@ Each builder returns a plain functional `keras.Model` whose layer names are part
 (None, 84)
 """
 
+from kerascnn.models.alexnet import AlexNet
 from kerascnn.models.cifar_resnet import (
     CifarPlainNet,
     CifarPlainNet20,
@@ -28,6 +29,8 @@ from kerascnn.models.fractalnet import (
     FractalNet34,
     extract_column,
 )
+from kerascnn.models.fully_convolutional import to_fully_convolutional
+from kerascnn.models.googlenet import GoogLeNet
 from kerascnn.models.lenet import LeNet5
 from kerascnn.models.resnet import (
     ResNet,
@@ -50,6 +53,16 @@ from kerascnn.models.stochastic_depth import (
     StochasticDepthResNet110,
     StochasticDepthResNet1202,
 )
+from kerascnn.models.vgg import (
+    VGG,
+    VGG11,
+    VGG11LRN,
+    VGG13,
+    VGG16,
+    VGG16C,
+    VGG19,
+    initialize_from,
+)
 from kerascnn.models.wide_resnet import (
     WideBottleneckResNet,
     WideResNet,
@@ -58,8 +71,10 @@ from kerascnn.models.wide_resnet import (
     WideResNet40x4,
     WideResNet50x2,
 )
+from kerascnn.models.zfnet import ZFNet
 
 __all__ = [
+    "AlexNet",
     "CifarPlainNet",
     "CifarPlainNet110",
     "CifarPlainNet20",
@@ -79,6 +94,7 @@ __all__ = [
     "FractalNet",
     "FractalNet20",
     "FractalNet34",
+    "GoogLeNet",
     "LeNet5",
     "ResNeXt",
     "ResNeXt101",
@@ -92,11 +108,21 @@ __all__ = [
     "StochasticDepthResNet",
     "StochasticDepthResNet110",
     "StochasticDepthResNet1202",
+    "VGG",
+    "VGG11",
+    "VGG11LRN",
+    "VGG13",
+    "VGG16",
+    "VGG16C",
+    "VGG19",
     "WideBottleneckResNet",
     "WideResNet",
     "WideResNet16x4",
     "WideResNet28x10",
     "WideResNet40x4",
     "WideResNet50x2",
+    "ZFNet",
     "extract_column",
+    "initialize_from",
+    "to_fully_convolutional",
 ]

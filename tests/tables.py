@@ -1,0 +1,35 @@
+"""The tables of layers in the docstrings of builders, to hold them to the real models."""
+
+import re
+
+import keras
+
+ROW = re.compile(r"^\s*\| `(\w+)` +\| ([\dx]+) +\|(?: ([\d,]*) *\|)?", re.MULTILINE)
+
+
+def without_memory(builder, **options):
+    """A model to count and measure only: its weights have shapes and no values."""
+    with keras.StatelessScope(initialize_variables=False):
+        model = builder(**options)
+    keras.utils.clear_session(free_memory=False)  # forget that the weights wait for values
+    return model
+
+
+def parameters(model, name):
+    """Those of the layer, or of all the layers of the module that it ends."""
+    own = model.get_layer(name).count_params()
+    inside = [layer for layer in model.layers if layer.name.startswith(f"{name}_")]
+    return own or sum(layer.count_params() for layer in inside)
+
+
+def differences(builder, model):
+    """The rows "| `layer` | 55x55x96 | 34,944 |" of a builder's docstring that are not true."""
+    rows = ROW.findall(builder.__doc__)
+    assert len(rows) > 7
+    wrong = []
+    for name, output, count in rows:
+        real = "x".join(map(str, model.get_layer(name).output.shape[1:]))
+        total = f"{parameters(model, name) or '':,}" if count else count
+        if (output, count) != (real, total):
+            wrong.append((name, output, count, real, total))
+    return wrong
