@@ -70,7 +70,7 @@ def own_row(name):
     """The same of a builder of kerascnn.models that has packaged weights."""
     import kerascnn as kc
 
-    builder, names = getattr(kc.models, name), kc.weights.names(name)
+    builder, names = getattr(kc.models, name), packaged(name)
     entry = kc.weights.entry(name, names[0])
     return {
         "name": name,
@@ -84,10 +84,17 @@ def own_row(name):
     }
 
 
+def packaged(name):
+    """The weights of a builder that come with kerascnn."""
+    import kerascnn as kc
+
+    return [w for w in kc.weights.names(name) if "url" not in kc.weights.entry(name, w)]
+
+
 def own_names():
     import kerascnn as kc
 
-    return [name for name in kc.models.__all__ if kc.weights.names(name)]
+    return [name for name in kc.models.__all__ if packaged(name)]
 
 
 def make_backbones():

@@ -12,11 +12,15 @@ from kerascnn.weights import load
 
 __all__ = ["documented", "finish", "image_input", "named_variant", "output_dtype"]
 
+# What a file may hold besides the layers of a network without its top.
+TOPS = ("f6", "fc6", "fc7", "output", "aux*")
+
 COMMON_ARGUMENTS = """
 Arguments in common with every builder, in the order of `keras.applications`:
     include_top: bool. Whether the network ends in its classifier, or in its last feature map.
-    weights: None (random start), the name of packaged weights (`kerascnn.weights.names`), or the
-        path of a `.weights.h5` file. What does not fit is an error; nothing is half-loaded.
+    weights: None (random start), a name such as "imagenet" (`kerascnn.weights.names`; downloaded
+        once), or the path of a `.weights.h5`, `.h5` or `.safetensors` file. What does not fit is an
+        error that names the call of `kerascnn.weights.load` that mends it, where there is one.
     input_tensor: Keras tensor (N, H, W, C) or None. Continue from it: with
         `keras.layers.Rescaling(...)(keras.Input(...))` the preprocessing becomes part of the model.
     input_shape: (H, W, C) or None for the paper's. Any number of channels.
@@ -152,5 +156,5 @@ def finish(image, x, top, *, builder, include_top, weights, pooling, classes, na
         x = keras.layers.GlobalMaxPooling2D(name="max_pool")(x)
     inputs = keras.utils.get_source_inputs(image)
     model = keras.Model(inputs[0] if len(inputs) == 1 else inputs, x, name=name)
-    load(model, weights, builder=builder, partial=not include_top)
+    load(model, weights, builder=builder, skip=() if include_top else TOPS)
     return model

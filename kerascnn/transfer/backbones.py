@@ -8,7 +8,6 @@ import functools
 import inspect
 import io
 import json
-import os
 import re
 import warnings
 import zipfile
@@ -216,6 +215,8 @@ def _float32(value):
 
 
 def _build(builder, row, arguments):
+    from kerascnn.weights.download import cache_folder
+
     try:
         with warnings.catch_warnings():
             # Said of a size that none of the files was trained at; the nearest file is right.
@@ -230,7 +231,7 @@ def _build(builder, row, arguments):
             raise InputError(_download_failed(row, failed and failed[1])) from error
         if isinstance(error, OSError):
             raise InputError(
-                f"A weights file of {row.name} in {_cache_folder()} is damaged. "
+                f"A weights file of {row.name} in {cache_folder()} is damaged. "
                 "Delete it so that it is downloaded again."
             ) from error
         if isinstance(error, ValueError | TypeError):
@@ -239,22 +240,15 @@ def _build(builder, row, arguments):
 
 
 def _download_failed(row, url):
+    from kerascnn.weights import download
+
     if url is None:
         return f"The download of the {row.name} weights broke off. Try again."
     # The files of NASNet are named otherwise in the cache than at their source.
     file = url.rsplit("/", 1)[-1]
     if file.startswith("NASNet"):
         file = file.lower().replace("-", "_")
-    return (
-        f"The {row.name} weights could not be downloaded from {url}. Connect to the internet, or "
-        f"put the file at {_cache_folder() / file}, or pass weights=None or the path of a file."
-    )
-
-
-def _cache_folder():
-    """Where Keras looks for downloaded weights."""
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").expanduser()
-    return (home if os.access(home, os.W_OK) else Path("/tmp/.keras")) / "models"
+    return download.download_failed(row.name, url, file)
 
 
 def _sentence(error):
@@ -314,20 +308,12 @@ def _open(path):
 
 def _arrays_in_order(file):
     """All arrays of the older HDF5 format, in which Keras publishes, or None of the newer one."""
-    file = file.get("model_weights", file)
-    if "layers" in file and not _names(file, "layer_names"):
+    from kerascnn.weights.reading import legacy_layers
+
+    layers = legacy_layers(file)
+    if "layers" in file and not layers:
         return None
-    groups = [file[name] for name in _names(file, "layer_names")]
-    return [group[name][()] for group in groups for name in _names(group, "weight_names")]
-
-
-def _names(group, attribute):
-    # Long lists are in chunks: layer_names0, layer_names1 ...
-    keys = [attribute] if attribute in group.attrs else []
-    while f"{attribute}{len(keys)}" in group.attrs:
-        keys.append(f"{attribute}{len(keys)}")
-    names = [name for key in keys for name in group.attrs[key]]
-    return [name.decode() if isinstance(name, bytes) else name for name in names]
+    return [array for arrays in layers.values() for array in arrays]
 
 
 def _count(file):

@@ -1,112 +1,157 @@
-"""Loading of `.weights.h5` files: all that fits, or nothing and one sentence that says why."""
+"""Loading: all that fits, or nothing and one sentence that says why and what mends it."""
 
+import fnmatch
 import hashlib
 import io
-import os
+from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
-import numpy as np
+from kerascnn._errors import InputError, one_of
+from kerascnn.weights import _fit
+from kerascnn.weights.download import fetch
+from kerascnn.weights.manifest import FOLDER, entry, forms, names
+from kerascnn.weights.reading import read
 
-from kerascnn._errors import InputError
-from kerascnn.weights.manifest import FOLDER, entry, names
+__all__ = ["Report", "load"]
 
-__all__ = ["load"]
+FILES = (".h5", ".hdf5", ".safetensors")
+UNOPENED = {  # why a file is refused by its name
+    (".pth", ".pt", ".bin", ".ckpt", ".pkl", ".tar"): (
+        "is a pickle, which could run any program. Convert it where PyTorch is installed: "
+        "`safetensors.torch.save_file(torch.load(file, weights_only=True), 'new.safetensors')`."
+    ),
+    (".keras",): (
+        "is a whole model. Open it with kerascnn.load_model, or write its weights with "
+        "`model.save_weights('new.weights.h5')`."
+    ),
+}
 
 
-def load(model, weights, *, builder=None, partial=False):
+@dataclass(frozen=True)
+class Report:
+    """What `load` did; `print` says it in a few words.
+
+    Attributes:
+        source: str, the file or the name of the weights.
+        loaded: tuple of str, layers that have the file's weights now.
+        adapted: tuple of str, those among them whose kernel was fitted to another channel count.
+        new: tuple of str, layers of the model that kept their start.
+        skipped: tuple of str, layers of the file that were not used.
+
+    >>> print(Report("a.weights.h5", loaded=("conv1", "fc6"), new=("output",)))
+    2 layers loaded from a.weights.h5; new: output
+    """
+
+    source: str
+    loaded: tuple = ()
+    adapted: tuple = ()
+    new: tuple = ()
+    skipped: tuple = ()
+
+    def __str__(self):
+        parts = {"adapted": self.adapted, "new": self.new, "skipped": self.skipped}
+        told = "".join(f"; {part}: {', '.join(names)}" for part, names in parts.items() if names)
+        return f"{len(self.loaded)} layers loaded from {self.source}{told}"
+
+
+def load(model, weights, *, builder=None, new=(), skip=(), adapt_input=False):
     """Load weights into a flat model, by layer name, completely or not at all.
 
-    Everything is read and compared before the first weight is set. The hash of packaged weights is
-    verified first.
+    Everything is read and compared before the first weight is set. What may differ must be said:
+    `new` layers of the model, layers of the file to `skip`, another number of channels
+    (`adapt_input`).
+
+    Formats: what Keras 3 writes (`.weights.h5`); the published files of `keras.applications` for
+    VGG16, VGG19 and ResNet v1 and v2 (`.h5`); `.safetensors` with the names of torchvision or timm
+    for ResNet, Wide ResNet, ResNeXt, VGG and AlexNet. Published weights are kept in Keras's cache;
+    their hash, like that of packaged ones, is verified each time. Pickles are never opened.
 
     Args:
         model: a built `keras.Model` without nested models.
-        weights: None (nothing happens), the name of packaged weights, or a path that ends in
-            `.weights.h5`, as `model.save_weights` writes it.
-        builder: str or None. Name of the model's builder, for which the names are looked up.
-        partial: bool. Whether the file may hold further layers, which are left out.
+        weights: None (nothing happens), a name (`kerascnn.weights.names`), or a path that ends in
+            `.weights.h5`, `.h5` or `.safetensors`.
+        builder: str or None. Name of the model's form, for which names are looked up; None is the
+            model's own name.
+        new: names of layers that keep their start, whatever the file holds for them: `["output"]`
+            for other classes.
+        skip: names or patterns (`"aux*"`) of layers that the file may hold and the model lacks.
+        adapt_input: bool. Whether the first convolution, which reads RGB in the file, is fitted to
+            the model's channels: one channel reads the sum of the three kernels; C channels read
+            them repeated, times 3 / C (timm's rule).
+
+    Returns:
+        A `Report`.
 
     Raises:
-        InputError: there are no such weights, or they are damaged, or do not fit the model.
+        InputError: there are no such weights, they are damaged or could not be downloaded, or they
+            do not fit the model, which then keeps its weights.
 
-    >>> import kerascnn as kc
-    >>> load(kc.models.LeNet5(), "mnist", builder="LeNet5")
+    >>> import os, tempfile, kerascnn as kc
+    >>> print(load(kc.models.LeNet5(), "mnist", builder="LeNet5"))
+    7 layers loaded from 'mnist'
+    >>> path = os.path.join(tempfile.mkdtemp(), "digits.weights.h5")
+    >>> kc.models.LeNet5(weights="mnist").save_weights(path)
+    >>> report = load(kc.models.LeNet5(classes=3), path, new=["output"])
+    >>> report.new, len(report.loaded)
+    (('output',), 6)
     """
     if weights is None:
-        return
-    data, source = _content(weights, builder or model.name)
-    found = _read(data, source)
-    layers = [layer for layer in model.layers if layer.weights]
-    expected = {layer.name: [tuple(w.shape) for w in layer.weights] for layer in layers}
-    _compare(expected, found, source, model.name, partial)
-    for layer in layers:
-        layer.set_weights(found[layer.name])
+        return Report("None")
+    layers = {layer.name: layer for layer in model.layers if layer.weights}
+    new = tuple(one_of(name, layers, "layer in `new`:") for name in new)
+    wanted = {name: layer for name, layer in layers.items() if name not in new}
+    builder = builder or model.name
+    file, source = _file(weights, builder, wanted)
+    found, variant = read(file, source)
+    adapted = _fit.adapted_input(wanted, found)
+    arrays = found | adapted if adapt_input else found
+    unused = [name for name in found if name not in wanted]
+    spare = {*new, *(name for pattern in skip for name in fnmatch.filter(unused, pattern))}
+    wrong = _fit.differences(wanted, {n: a for n, a in arrays.items() if n not in spare})
+    if wrong or not _fit.same_variant(layers, variant):
+        passed = {"builder": builder, "new": new, "skip": skip, "adapt_input": adapt_input}
+        mend = _fit.mend(wrong, adapted, variant, weights, passed)
+        raise InputError(f"The weights {source} do not fit {model.name}: {_fit.told(wrong)}{mend}")
+    for name, layer in wanted.items():
+        layer.set_weights(arrays[name])
+    used = tuple(adapted) if adapt_input else ()
+    return Report(source, tuple(wanted), used, new, tuple(unused))
 
 
-def _content(weights, builder):
-    """The bytes of the file, and words that name it in messages."""
-    if not str(weights).endswith(".weights.h5"):
-        return _packaged(weights, builder)
-    path = Path(weights)
-    try:
-        return path.read_bytes(), str(path)
-    except OSError as error:
-        reason = os.strerror(error.errno)
-        raise InputError(f"Cannot read the weights {path}: {reason}. Check the path.") from error
-
-
-def _packaged(weights, builder):
+def _file(weights, builder, wanted):
+    """The path of the file, or its bytes if it is packaged, and words that name it in messages."""
+    for suffixes, reason in UNOPENED.items():
+        if str(weights).endswith(suffixes):
+            raise InputError(f"The weights file {weights} {reason}")
+    if str(weights).endswith(FILES):
+        path = Path(weights).expanduser()
+        return path, str(path)
     if weights not in names(builder):
-        possible = ["None", *map(repr, names(builder)), "a path that ends in .weights.h5"]
-        raise InputError(
-            f"Unknown weights {weights!r} for {builder}. Possible: {', '.join(possible)}."
-        )
+        raise InputError(_unknown(weights, builder))
     row = entry(builder, weights)
+    if "url" not in row:
+        return _packaged(row), repr(weights)
+    whole = any(name in _fit.HEAD for name in wanted)
+    return fetch(builder, row if whole else row.get("notop", row)), repr(weights)
+
+
+def _unknown(weights, builder):
+    possible = [
+        "None",
+        *map(repr, names(builder)),
+        "a path that ends in .weights.h5, .h5 or .safetensors",
+    ]
+    elsewhere = [row["build"] for row in forms(builder) if row["name"] == weights]
+    return f"Unknown weights {weights!r} for {builder}. Possible: {', '.join(possible)}." + (
+        f" {weights!r} exists for {' and '.join(elsewhere)}." if elsewhere else ""
+    )
+
+
+def _packaged(row):
     data = (FOLDER / row["file"]).read_bytes()
     if hashlib.sha256(data).hexdigest() != row["sha256"]:
         raise InputError(
             f"The packaged weights {row['file']} are damaged: their SHA-256 is not the manifest's. "
             "Install kerascnn again."
         )
-    return data, f"{weights!r}"
-
-
-def _read(data, source):
-    """{layer name: arrays in the order of `layer.weights`} of a Keras 3 weights file."""
-    try:
-        with h5py.File(io.BytesIO(data)) as file:
-            groups = [group["vars"] for group in file["layers"].values() if "vars" in group]
-            return {
-                group.attrs["name"]: [np.array(group[str(i)]) for i in range(len(group))]
-                for group in groups
-                if len(group)
-            }
-    except (OSError, KeyError, AttributeError, RuntimeError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{source} is not a whole Keras 3 weights file: it is truncated, damaged or of another "
-            "format. Copy it again, or write it with `model.save_weights`."
-        ) from error
-
-
-def _compare(expected, found, source, model_name, partial):
-    """Raise one sentence that names the first layers that do not fit."""
-    shapes = {name: [a.shape for a in arrays] for name, arrays in found.items()}
-    wrong = [name for name in expected if shapes.get(name) != expected[name]]
-    wrong += [] if partial else [name for name in shapes if name not in expected]
-    if not wrong:
-        return
-    told = [
-        f"`{name}` is {_words(shapes.get(name))} in the file and "
-        f"{_words(expected.get(name))} in the model"
-        for name in wrong[:3]
-    ]
-    more = f", and {len(wrong) - 3} further layers" if len(wrong) > 3 else ""
-    raise InputError(
-        f"The weights {source} do not fit {model_name}: {'; '.join(told)}{more}. Build the model "
-        "with the options, channels and classes of the weights, or pass weights=None."
-    )
-
-
-def _words(shapes):
-    return " + ".join(map(str, shapes)) if shapes else "missing"
+    return io.BytesIO(data)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerascnn import InputError, _graph, models, weights
+from kerascnn import InputError, _graph, models
 from kerascnn.transfer import backbone, backbones, list_backbones
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +74,7 @@ def test_list_has_exactly_what_keras_applications_offers():
 
 def test_list_has_our_networks_with_packaged_weights():
     ours = {row.name: list(row.weights) for row in ROWS.values() if row.source == "kerascnn"}
-    packaged = {name: weights.names(name) for name in models.__all__}
+    packaged = {name: RECIPE["packaged"](name) for name in models.__all__}
     assert ours == {name: names for name, names in packaged.items() if names}
     # LeCun et al. 1998: C1, S2, C3, S4, C5
     assert ROWS["LeNet5"].num_parameters == 156 + 12 + 1_516 + 32 + 48_120

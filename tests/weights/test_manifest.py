@@ -10,9 +10,11 @@ from kerascnn.weights.manifest import FOLDER
 
 ROOT = Path(__file__).parents[2]
 ROWS = json.loads((FOLDER / "manifest.json").read_text("utf-8"))
+PACKAGED = [row for row in ROWS if "url" not in row]
+PUBLISHED = [row for row in ROWS if "url" in row]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['model']}-{row['name']}")
+@pytest.mark.parametrize("row", PACKAGED, ids=lambda row: f"{row['model']}-{row['name']}")
 def test_each_file_is_the_one_that_its_recipe_wrote(row):
     data = (FOLDER / row["file"]).read_bytes()
     assert hashlib.sha256(data).hexdigest() == row["sha256"]

@@ -1,0 +1,108 @@
+"""Weights files as {layer: its arrays, in Keras's order}, whatever their format and names."""
+
+from pathlib import Path
+
+import h5py
+import ml_dtypes  # noqa: F401  (gives NumPy the bfloat16 of safetensors)
+import numpy as np
+import safetensors
+
+from kerascnn._errors import InputError
+from kerascnn.weights import from_keras, from_torch
+
+__all__ = ["legacy_layers", "read"]
+
+DAMAGED = (OSError, KeyError, AttributeError, RuntimeError, TypeError, ValueError)
+
+
+def read(file, source):
+    """All arrays of a weights file, under the layer names of kerascnn.
+
+    Args:
+        file: path, or a binary file object of HDF5.
+        source: str that names the file in messages.
+
+    Returns:
+        ({layer: list of float32 arrays}, variant): the variant of ResNet that the names tell, or
+        None.
+
+    Raises:
+        InputError: the file is missing, damaged, or of a format or with names that are unknown.
+    """
+    if isinstance(file, Path):
+        _check_readable(file)
+        if file.suffix == ".safetensors":
+            return from_torch.convert(_tensors(file, source), source)
+    layers = _keras_layers(file, source)
+    return from_keras.convert(layers) if from_keras.recognises(layers) else (layers, None)
+
+
+def _check_readable(path):
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise InputError(
+            f"Cannot read the weights {path}: {error.strerror}. Check the path."
+        ) from error
+
+
+def _tensors(path, source):
+    try:
+        with safetensors.safe_open(path, "numpy") as file:
+            return {name: file.get_tensor(name).astype("float32") for name in file.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, *DAMAGED) as error:
+        raise InputError(
+            f"{source} is not a whole .safetensors file: it is truncated, damaged or of another "
+            "format. Copy or download it again."
+        ) from error
+
+
+def _keras_layers(file, source):
+    try:
+        with h5py.File(file) as opened:
+            layers = _current_layers(opened) if "layers" in opened else legacy_layers(opened)
+            if not layers:
+                raise ValueError("no layers")
+            return layers
+    except DAMAGED as error:
+        raise InputError(
+            f"{source} is not a whole Keras 3 weights file: it is truncated, damaged or of another "
+            "format. Copy it again, or write it with `model.save_weights`."
+        ) from error
+
+
+def _current_layers(file):
+    """What `model.save_weights` of Keras 3 writes."""
+    groups = [group["vars"] for group in file["layers"].values() if "vars" in group]
+    return {
+        group.attrs["name"]: [np.array(group[str(i)]) for i in range(len(group))]
+        for group in groups
+        if len(group)
+    }
+
+
+def legacy_layers(file):
+    """What Keras 1 and 2 wrote, and in which Keras publishes.
+
+    Args:
+        file: an open `h5py.File`.
+
+    Returns:
+        {layer: list of arrays}, in the order of the file, layers without arrays left out.
+    """
+    file = file.get("model_weights", file)
+    layers = {}
+    for layer in _names(file, "layer_names"):
+        names = _names(file[layer], "weight_names")
+        if names:
+            layers[layer] = [file[layer][name][()] for name in names]
+    return layers
+
+
+def _names(group, attribute):
+    # Long lists are in chunks: layer_names0, layer_names1 ...
+    keys = [attribute] if attribute in group.attrs else []
+    while f"{attribute}{len(keys)}" in group.attrs:
+        keys.append(f"{attribute}{len(keys)}")
+    names = [name for key in keys for name in group.attrs[key]]
+    return [name.decode() if isinstance(name, bytes) else name for name in names]
