@@ -14,6 +14,7 @@ from kerascnn._errors import InputError
 __version__ = "0.1.0"
 
 _SUBPACKAGES = (
+    "arithmetic",
     "constraints",
     "data",
     "initializers",

@@ -59,7 +59,8 @@ def table(columns, rows):
     cells = [[str(cell) for cell in row] for row in [columns, *rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     numeric = [
-        i > 0 and all(row[i][:1].isdigit() for row in cells[1:]) for i in range(len(columns))
+        i > 0 and all((row[i] or "0")[:1].isdigit() for row in cells[1:])
+        for i in range(len(columns))
     ]
     lines = [
         "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric)).rstrip()
