@@ -79,7 +79,7 @@ def _family_doc(builder, fixed_options):
     return doc.rstrip().removesuffix("Args:").rstrip()
 
 
-def image_input(input_tensor, input_shape, *, default, minimum, fixed_size):
+def image_input(input_tensor, input_shape, *, default, minimum, fixed_size=False):
     """The checked image input of a network: a Keras tensor (N, H, W, C).
 
     Args:
@@ -135,7 +135,7 @@ def output_dtype():
     return "float32" if policy.compute_dtype in ("float16", "bfloat16") else policy
 
 
-def finish(image, x, top, *, builder, include_top, weights, pooling, classes, name):
+def finish(image, x, top, builder, include_top, weights, pooling, classes, name):
     """The model from `image` to the classifier or the features, with its weights loaded.
 
     Args:

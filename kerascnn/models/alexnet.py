@@ -110,14 +110,6 @@ def AlexNet(
     x = conv(x, filters[3], 3, "conv4", towers=towers, bias=1.0)
     x = conv(x, filters[4], 3, "conv5", towers=towers, bias=1.0)
     x = pool(x, "pool5")
-    return finish(
-        image,
-        x,
-        fully_connected_top(classes, classifier_activation, hidden_bias=1.0),
-        builder=f"AlexNet-{variant}",
-        include_top=include_top,
-        weights=weights,
-        pooling=pooling,
-        classes=classes,
-        name=name,
-    )
+    top = fully_connected_top(classes, classifier_activation, hidden_bias=1.0)
+    builder = f"AlexNet-{variant}"
+    return finish(image, x, top, builder, include_top, weights, pooling, classes, name)

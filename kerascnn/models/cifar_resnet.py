@@ -112,19 +112,11 @@ def CifarResNet(
     """
     one_of(variant, ["v1", "v2"], "variant")
     one_of(shortcut, ["A", "B", "C"], "shortcut")
-    image = image_input(input_tensor, input_shape, default=(32, 32, 3), minimum=4, fixed_size=False)
+    image = image_input(input_tensor, input_shape, default=(32, 32, 3), minimum=4)
     form = post_activation if variant == "v1" else pre_activation
-    return finish(
-        image,
-        form(image, depth, shortcut),
-        average_pool_top(classes, classifier_activation),
-        builder="CifarResNet",
-        include_top=include_top,
-        weights=weights,
-        pooling=pooling,
-        classes=classes,
-        name=name,
-    )
+    top = average_pool_top(classes, classifier_activation)
+    x = form(image, depth, shortcut)
+    return finish(image, x, top, "CifarResNet", include_top, weights, pooling, classes, name)
 
 
 @documented
@@ -154,18 +146,10 @@ def CifarPlainNet(
     >>> CifarPlainNet(depth=20).count_params() == CifarResNet(depth=20).count_params()
     True
     """
-    image = image_input(input_tensor, input_shape, default=(32, 32, 3), minimum=4, fixed_size=False)
-    return finish(
-        image,
-        plain(image, depth),
-        average_pool_top(classes, classifier_activation),
-        builder="CifarPlainNet",
-        include_top=include_top,
-        weights=weights,
-        pooling=pooling,
-        classes=classes,
-        name=name,
-    )
+    image = image_input(input_tensor, input_shape, default=(32, 32, 3), minimum=4)
+    top = average_pool_top(classes, classifier_activation)
+    x = plain(image, depth)
+    return finish(image, x, top, "CifarPlainNet", include_top, weights, pooling, classes, name)
 
 
 def _residual(depth):

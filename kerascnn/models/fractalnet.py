@@ -130,17 +130,8 @@ def FractalNet(
         x = fractal(x, width, num_columns, join, f"stage{stage}")
         x = layers.MaxPooling2D(2, name=f"stage{stage}_pool")(x)
         x = layers.Dropout(rate, name=f"stage{stage}_dropout")(x) if rate else x
-    return finish(
-        image,
-        x,
-        average_pool_top(classes, classifier_activation, "glorot_uniform"),
-        builder="FractalNet",
-        include_top=include_top,
-        weights=weights,
-        pooling=pooling,
-        classes=classes,
-        name=name,
-    )
+    top = average_pool_top(classes, classifier_activation, "glorot_uniform")
+    return finish(image, x, top, "FractalNet", include_top, weights, pooling, classes, name)
 
 
 @documented
@@ -181,26 +172,15 @@ def FractalNet34(
     (None, 7, 7, 1024)
     """
     _check(num_columns)
-    image = image_input(
-        input_tensor, input_shape, default=(224, 224, 3), minimum=32, fixed_size=False
-    )
+    image = image_input(input_tensor, input_shape, default=(224, 224, 3), minimum=32)
     join = joining(image, num_columns, drop_path_rate)
     x = stem_pool(conv_bn_relu(image, 64, 7, "stem", stride=2))
     for stage, width in enumerate((128, 256, 512, 1024), start=1):
         x = fractal(x, width, num_columns, join, f"stage{stage}")
         if stage < 4:
             x = layers.MaxPooling2D(2, name=f"stage{stage}_pool")(x)
-    return finish(
-        image,
-        x,
-        average_pool_top(classes, classifier_activation, "glorot_uniform"),
-        builder="FractalNet34",
-        include_top=include_top,
-        weights=weights,
-        pooling=pooling,
-        classes=classes,
-        name=name,
-    )
+    top = average_pool_top(classes, classifier_activation, "glorot_uniform")
+    return finish(image, x, top, "FractalNet34", include_top, weights, pooling, classes, name)
 
 
 def extract_column(model, column):

@@ -216,14 +216,5 @@ def GoogLeNet(
         aux = [aux_head(maps[h], classes, classifier_activation, f"aux{h}") for h in heads]
         return [y, *aux] if heads else y
 
-    return finish(
-        image,
-        maps["5b"],
-        top,
-        builder="GoogLeNet",
-        include_top=include_top,
-        weights=weights,
-        pooling=pooling,
-        classes=classes,
-        name=name,
-    )
+    x = maps["5b"]
+    return finish(image, x, top, "GoogLeNet", include_top, weights, pooling, classes, name)

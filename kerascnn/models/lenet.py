@@ -135,14 +135,4 @@ def LeNet5(
     x = table_conv(x, TABLE_I, "c3") if paper else conv(x, 16, "c3")
     x = subsample(x, "s4") if paper else average(x, "s4")
     x = conv(x, 120, "c5")
-    return finish(
-        image,
-        x,
-        top,
-        builder="LeNet5",
-        include_top=include_top,
-        weights=weights,
-        pooling=pooling,
-        classes=classes,
-        name=name,
-    )
+    return finish(image, x, top, "LeNet5", include_top, weights, pooling, classes, name)

@@ -136,26 +136,16 @@ def ResNet(
     """
     option = "B" if shortcut is None else one_of(shortcut, ["A", "B", "C"], "shortcut")
     _check(depth, one_of(variant, VARIANTS, "variant"), shortcut)
-    image = image_input(
-        input_tensor, input_shape, default=(224, 224, 3), minimum=32, fixed_size=False
-    )
+    image = image_input(input_tensor, input_shape, default=(224, 224, 3), minimum=32)
     if variant == "v2-keras":
         x = pre_activation_keras(image, depth)
     elif variant == "v2":
         x = pre_activation(image, depth, option)
     else:
         x = post_activation(image, depth, variant, option)
-    return finish(
-        image,
-        x,
-        average_pool_top(classes, classifier_activation),
-        builder=f"ResNet{depth}-{variant}",
-        include_top=include_top,
-        weights=weights,
-        pooling=pooling,
-        classes=classes,
-        name=name,
-    )
+    top = average_pool_top(classes, classifier_activation)
+    builder = f"ResNet{depth}-{variant}"
+    return finish(image, x, top, builder, include_top, weights, pooling, classes, name)
 
 
 def _check(depth, variant, shortcut):

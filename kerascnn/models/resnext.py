@@ -96,24 +96,14 @@ def ResNeXt(
     _check(cardinality, width, form)
     if depth not in (50, 101, 152):
         raise InputError(f"`depth` must be 50, 101 or 152. Received: depth={depth!r}.")
-    image = image_input(
-        input_tensor, input_shape, default=(224, 224, 3), minimum=32, fixed_size=False
-    )
+    image = image_input(input_tensor, input_shape, default=(224, 224, 3), minimum=32)
     x = imagenet_stem(image)
     for block_name, factor, stride in stages(IMAGENET_BLOCKS[depth], first=2):
         inner = cardinality * width * factor
         x = block(x, 256 * factor, inner, stride, cardinality, form, block_name)
-    return finish(
-        image,
-        x,
-        average_pool_top(classes, classifier_activation),
-        builder=f"ResNeXt{depth}-{cardinality}x{width}d",
-        include_top=include_top,
-        weights=weights,
-        pooling=pooling,
-        classes=classes,
-        name=name,
-    )
+    top = average_pool_top(classes, classifier_activation)
+    builder = f"ResNeXt{depth}-{cardinality}x{width}d"
+    return finish(image, x, top, builder, include_top, weights, pooling, classes, name)
 
 
 @documented
@@ -158,22 +148,13 @@ def CifarResNeXt(
     (None, 10)
     """
     _check(cardinality, width, form)
-    image = image_input(input_tensor, input_shape, default=(32, 32, 3), minimum=4, fixed_size=False)
+    image = image_input(input_tensor, input_shape, default=(32, 32, 3), minimum=4)
     x = conv_bn_relu(image, 64, 3, name="stem")
     for block_name, factor, stride in cifar_stages(depth, layers_per_block=3, other_layers=2):
         inner = cardinality * width * factor
         x = block(x, 256 * factor, inner, stride, cardinality, form, block_name)
-    return finish(
-        image,
-        x,
-        average_pool_top(classes, classifier_activation),
-        builder="CifarResNeXt",
-        include_top=include_top,
-        weights=weights,
-        pooling=pooling,
-        classes=classes,
-        name=name,
-    )
+    top = average_pool_top(classes, classifier_activation)
+    return finish(image, x, top, "CifarResNeXt", include_top, weights, pooling, classes, name)
 
 
 def _check(cardinality, width, form):

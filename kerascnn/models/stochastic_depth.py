@@ -1,11 +1,19 @@
 """Stochastic depth: Huang, Sun, Liu, Sedra and Weinberger 2016, arXiv:1603.09382, Sec. 3."""
 
-
 from kerascnn.layers import StochasticDepthAdd, survival_rates
 from kerascnn.models._blocks import average_pool_top, basic, cifar_stages, conv_bn_relu
 from kerascnn.models._builder import documented, finish, image_input, named_variant
 
 __all__ = ["StochasticDepthResNet", "StochasticDepthResNet110", "StochasticDepthResNet1202"]
+
+
+def surviving(rate, mode):
+    """The join of a block whose branch survives with this probability."""
+
+    def join(x, y, name):
+        return StochasticDepthAdd(rate, mode=mode, activation="relu", name=f"{name}_out")([x, y])
+
+    return join
 
 
 @documented
@@ -45,28 +53,15 @@ def StochasticDepthResNet(
     >>> [model.get_layer(f"stage{s}_block1_out").survival_rate for s in (1, 2, 3)]
     [0.8333..., 0.6666..., 0.5]
     """
-    image = image_input(input_tensor, input_shape, default=(32, 32, 3), minimum=4, fixed_size=False)
+    image = image_input(input_tensor, input_shape, default=(32, 32, 3), minimum=4)
     blocks = list(cifar_stages(depth, layers_per_block=2, other_layers=2))
+    rates = survival_rates(len(blocks), last_survival_rate)
     x = conv_bn_relu(image, 16, 3, name="stem")
-    for (block, factor, stride), rate in zip(
-        blocks, survival_rates(len(blocks), last_survival_rate)
-    ):
-
-        def join(x, y, name, rate=rate):
-            sum_ = StochasticDepthAdd(rate, mode=mode, activation="relu", name=f"{name}_out")
-            return sum_([x, y])
-
-        x = basic(x, 16 * factor, stride, "A", block, join)
+    for (block, factor, stride), rate in zip(blocks, rates):
+        x = basic(x, 16 * factor, stride, "A", block, join=surviving(rate, mode))
+    top = average_pool_top(classes, classifier_activation)
     return finish(
-        image,
-        x,
-        average_pool_top(classes, classifier_activation),
-        builder="StochasticDepthResNet",
-        include_top=include_top,
-        weights=weights,
-        pooling=pooling,
-        classes=classes,
-        name=name,
+        image, x, top, "StochasticDepthResNet", include_top, weights, pooling, classes, name
     )
 
 

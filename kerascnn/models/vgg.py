@@ -90,7 +90,8 @@ def VGG(
     network from a trained shallow one (Sec. 3.1) see `kerascnn.models.initialize_from`.
 
     Source: Simonyan and Zisserman 2015, arXiv:1409.1556, Table 1, Sec. 2.1 and 3.1. Differs from
-    the paper: no, but for `batch_norm`.
+    the paper: its "10^-2 variance" of the start is read as the standard deviation, since weights
+    of N(0, 0.1^2) would make the first outputs explode; `batch_norm`.
 
     Args:
         config: "A", "A-LRN", "B", "C", "D" or "E", a column of Table 1.
@@ -114,17 +115,9 @@ def VGG(
             else:
                 x = conv(x, filters, size, batch_norm, f"stage{stage}_conv{i}")
         x = layers.MaxPooling2D(name=f"stage{stage}_pool")(x)
-    return finish(
-        image,
-        x,
-        fully_connected_top(classes, classifier_activation),
-        builder=NAMES[config] + ("-bn" if batch_norm else ""),
-        include_top=include_top,
-        weights=weights,
-        pooling=pooling,
-        classes=classes,
-        name=name,
-    )
+    top = fully_connected_top(classes, classifier_activation)
+    builder = NAMES[config] + ("-bn" if batch_norm else "")
+    return finish(image, x, top, builder, include_top, weights, pooling, classes, name)
 
 
 def _variant(config):

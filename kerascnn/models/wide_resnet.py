@@ -88,21 +88,13 @@ def WideResNet(
         raise InputError(
             f"`dropout_rate` must be in [0, 1). Received: dropout_rate={dropout_rate}."
         )
-    image = image_input(input_tensor, input_shape, default=(32, 32, 3), minimum=4, fixed_size=False)
+    image = image_input(input_tensor, input_shape, default=(32, 32, 3), minimum=4)
     x = conv(image, 16, 3, name="stem")
     for block, factor, stride in cifar_stages(depth, layers_per_block=2, other_layers=4):
         x = wide(x, 16 * factor * width, stride, dropout_rate, block)
-    return finish(
-        image,
-        bn_relu(x, "last"),
-        average_pool_top(classes, classifier_activation),
-        builder="WideResNet",
-        include_top=include_top,
-        weights=weights,
-        pooling=pooling,
-        classes=classes,
-        name=name,
-    )
+    top = average_pool_top(classes, classifier_activation)
+    x = bn_relu(x, "last")
+    return finish(image, x, top, "WideResNet", include_top, weights, pooling, classes, name)
 
 
 @documented
@@ -139,23 +131,13 @@ def WideBottleneckResNet(
     _check(width)
     if depth not in (50, 101, 152):
         raise InputError(f"`depth` must be 50, 101 or 152. Received: depth={depth!r}.")
-    image = image_input(
-        input_tensor, input_shape, default=(224, 224, 3), minimum=32, fixed_size=False
-    )
+    image = image_input(input_tensor, input_shape, default=(224, 224, 3), minimum=32)
     x = imagenet_stem(image)
     for block, factor, stride in stages(IMAGENET_BLOCKS[depth], first=2):
         x = bottleneck(x, 256 * factor, 64 * factor * width, (1, stride), "B", block)
-    return finish(
-        image,
-        x,
-        average_pool_top(classes, classifier_activation),
-        builder=f"WideResNet{depth}x{width}",
-        include_top=include_top,
-        weights=weights,
-        pooling=pooling,
-        classes=classes,
-        name=name,
-    )
+    top = average_pool_top(classes, classifier_activation)
+    builder = f"WideResNet{depth}x{width}"
+    return finish(image, x, top, builder, include_top, weights, pooling, classes, name)
 
 
 def _check(width):

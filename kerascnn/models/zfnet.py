@@ -94,14 +94,15 @@ def ZFNet(
     for i, filters in enumerate((512, 1024, 512) if wide else (384, 384, 256), start=3):
         x = conv(x, filters, 3, f"conv{i}")
     x = pool(x, "pool5")
+    top = fully_connected_top(classes, classifier_activation)
     return finish(
         image,
         x,
-        fully_connected_top(classes, classifier_activation),
-        builder="ZFNet-wide" if wide else "ZFNet",
-        include_top=include_top,
-        weights=weights,
-        pooling=pooling,
-        classes=classes,
-        name=name,
+        top,
+        "ZFNet-wide" if wide else "ZFNet",
+        include_top,
+        weights,
+        pooling,
+        classes,
+        name,
     )
