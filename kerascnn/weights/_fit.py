@@ -51,7 +51,9 @@ def adapted_input(layers, found):
     kernel, *rest = found[name]
     height, width, channels, filters = kernel.shape
     wanted = tuple(layers[name].weights[0].shape)
-    if channels != 3 or len(wanted) != 4 or wanted != (height, width, wanted[2], filters):
+    if len(wanted) != 4 or wanted != (height, width, wanted[2], filters):
+        return {}
+    if channels != 3 or wanted[2] == 3:
         return {}
     if wanted[2] == 1:
         return {name: [kernel.sum(axis=2, keepdims=True), *rest]}

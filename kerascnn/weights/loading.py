@@ -141,7 +141,11 @@ def _unknown(weights, builder):
         *map(repr, names(builder)),
         "a path that ends in .weights.h5, .h5 or .safetensors",
     ]
-    elsewhere = [row["build"] for row in forms(builder) if row["name"] == weights]
+    elsewhere = [
+        f"{row.get('build', row['model'] + '()')} (builder={row['model']!r})"
+        for row in forms(builder)
+        if row["name"] == weights
+    ]
     return f"Unknown weights {weights!r} for {builder}. Possible: {', '.join(possible)}." + (
         f" {weights!r} exists for {' and '.join(elsewhere)}." if elsewhere else ""
     )

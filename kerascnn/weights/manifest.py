@@ -36,9 +36,9 @@ def names(model_name):
 
 
 def forms(builder):
-    """The manifest's rows of a builder in any form: for "ResNet50-v2" those of all ResNet50."""
-    base = builder.partition("-")[0]
-    return [row for row in entries().values() if row["model"].partition("-")[0] == base]
+    """The rows of a builder in any form: for "ResNet50-v2" or "resnet50" those of all ResNet50."""
+    base = builder.lower().partition("-")[0]
+    return [row for row in entries().values() if row["model"].lower().partition("-")[0] == base]
 
 
 def entry(model_name, weights_name):

@@ -49,7 +49,8 @@ def _check_readable(path):
 def _tensors(path, source):
     try:
         with safetensors.safe_open(path, "numpy") as file:
-            return {name: file.get_tensor(name).astype("float32") for name in file.keys()}  # noqa: SIM118
+            names = file.keys()
+            return {n: file.get_tensor(n).astype("float32", copy=False) for n in names}
     except (safetensors.SafetensorError, *DAMAGED) as error:
         raise InputError(
             f"{source} is not a whole .safetensors file: it is truncated, damaged or of another "
