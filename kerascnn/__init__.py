@@ -21,8 +21,10 @@ _SUBPACKAGES = (
     "layers",
     "losses",
     "models",
+    "overview",
     "report",
     "transfer",
+    "visualize",
     "weights",
 )
 

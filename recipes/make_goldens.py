@@ -1,17 +1,20 @@
-"""Make what kerascnn/transfer and its tests hold as data.
+"""Make what kerascnn and its tests hold as data.
 
+    python recipes/make_goldens.py models      # kerascnn/overview/counts.json, 4 minutes
     python recipes/make_goldens.py backbones   # kerascnn/transfer/backbones.json, 3 minutes
     python recipes/make_goldens.py imagenet    # tests/golden/backbones_imagenet.json, 1 minute
 
-The first builds every network once. The second predicts photos with real weights, with nothing
+The first two build every network once. The third predicts photos with real weights, with nothing
 but `keras.applications` and its `preprocess_input`; it needs the test data in ../shared or in
 $KERASCNN_TEST_DATA.
 """
 
 import csv
+import dataclasses
 import inspect
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -22,6 +25,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("KERASCNN_TEST_DATA") or ROOT.parent / "shared")
 BACKBONES = ROOT / "kerascnn" / "transfer" / "backbones.json"
+COUNTS = ROOT / "kerascnn" / "overview" / "counts.json"
 IMAGENET = ROOT / "tests" / "golden" / "backbones_imagenet.json"
 
 NETWORKS = [  # builder, module, options, size, file of the weights
@@ -107,6 +111,59 @@ def make_backbones():
     write(BACKBONES, rows)
 
 
+UNNAMED = ["WideBottleneckResNet"]  # a family whose member is called otherwise
+FAMILIES = [  # the modules of kerascnn.models, oldest paper first
+    *("lenet", "alexnet", "zfnet", "vgg", "googlenet", "resnet", "cifar_resnet"),
+    *("wide_resnet", "resnext", "stochastic_depth", "fractalnet"),
+]
+
+
+def all_builders():
+    """(source, name) -> builder of every network that has a name of its own."""
+    import kerascnn as kc
+
+    own = {name: getattr(kc.models, name) for name in kc.models.__all__ if is_network(name)}
+    found = {("kerascnn", name): own[name] for name in sorted(own, key=place)}
+    names = [row["name"] for row in json.loads(BACKBONES.read_text("utf-8"))]
+    theirs = builders()
+    return found | {("keras.applications", n): theirs[n][1] for n in names if n in theirs}
+
+
+def is_network(name):
+    """Not a function such as `extract_column`, nor the family of others: VGG of VGG11."""
+    import kerascnn as kc
+
+    members = [other for other in kc.models.__all__ if re.match(rf"{name}\d", other)]
+    return name[0].isupper() and not (members and name.isalpha()) and name not in UNNAMED
+
+
+def place(name):
+    """Families by their papers; in a family by the numbers of the name."""
+    import kerascnn as kc
+
+    family = getattr(kc.models, name).__module__.rsplit(".", 1)[-1]
+    kind, *numbers = re.split(r"(\d+)", name)
+    return FAMILIES.index(family), kind, [int(n) for n in numbers if n.isdigit()], name
+
+
+def count_row(source, name, builder):
+    """What counts.json holds of a network. Its weights get shapes and no values: nothing is big."""
+    from kerascnn.overview.rows import count
+
+    with keras.StatelessScope(initialize_variables=False):
+        model = builder(weights=None)
+    keras.utils.clear_session(free_memory=False)  # forget that the weights wait for values
+    channels = model.input_shape[-1]
+    size = model.input_shape[1] or 224  # MobileNetV3 says no size; its weights are for 224
+    row = dataclasses.asdict(count(model, source, name, (size, size, channels)))
+    return {key: value for key, value in row.items() if value is not None}
+
+
+def make_models():
+    rows = [count_row(*key, builder) for key, builder in all_builders().items()]
+    write(COUNTS, rows)
+
+
 def write(path, rows):
     lines = ",\n".join("  " + json.dumps(r) for r in rows)
     path.write_text(f"[\n{lines}\n]\n", "utf-8")
@@ -155,5 +212,6 @@ def make_imagenet():
 
 
 if __name__ == "__main__":
-    for job in sys.argv[1:] or ["backbones", "imagenet"]:
-        {"backbones": make_backbones, "imagenet": make_imagenet}[job]()
+    jobs = {"models": make_models, "backbones": make_backbones, "imagenet": make_imagenet}
+    for job in sys.argv[1:] or jobs:
+        jobs[job]()

@@ -134,12 +134,6 @@ GOOGLENET_AUX_POOL = {"4a": (4, 4, 512), "4d": (4, 4, 528)}  # Sec. 5
 INCEPTION_NAIVE = (854_196_224, 672)
 INCEPTION_REDUCED = (271_351_808, 480)
 
-# Multiplications of the module on 28x28x256 with 128 1x1, 192 3x3 and 96 5x5 filters, by hand:
-# 28 * 28 * 256 * (128 + 9 * 192 + 25 * 96); with 64 1x1 filters before 3x3, 5x5 and after pooling:
-# 28 * 28 * (256 * (128 + 3 * 64) + 64 * (9 * 192 + 25 * 96)).
-INCEPTION_NAIVE_MULTIPLIES = 854_196_224
-INCEPTION_REDUCED_MULTIPLIES = 271_351_808
-
 # Values of one forward pass of VGG-16, the image included: the sum of the well-known layer table.
 VGG16_ACTIVATIONS = 15_237_608
 
@@ -223,3 +217,144 @@ WRN_40_4_SHAPES = [(32, 32, 16), (32, 32, 64), (16, 16, 128), (8, 8, 256)]
 CIFAR_RESNEXT_SHAPES = [(32, 32, 64), (32, 32, 256), (16, 16, 512), (8, 8, 1024)]
 FRACTALNET20_SHAPES = [(16, 16, 64), (8, 8, 128), (4, 4, 256), (2, 2, 512), (1, 1, 512)]
 FRACTALNET34_SHAPES = [(56, 56, 64), (28, 28, 128), (14, 14, 256), (7, 7, 512), (7, 7, 1024)]
+
+# Multiply-adds in 10^9: kernel sizes x places of He et al. 2016, Table 1 (v1.5), Xie et al. 2017,
+# Table 1, and Zagoruyko and Komodakis 2016; to two decimals torchvision's documentation ("GFLOPS").
+MULTIPLY_ADDS = {
+    "ResNet18": 1.814,
+    "ResNet34": 3.664,
+    "ResNet50": 4.089,
+    "ResNet101": 7.801,
+    "ResNet152": 11.514,
+    "WideResNet50x2": 11.398,
+    "ResNeXt50": 4.230,
+    "ResNeXt101": 7.970,
+    "CifarResNet20": 0.041,
+    "CifarResNet32": 0.069,
+    "CifarResNet44": 0.097,
+    "CifarResNet56": 0.125,
+    "CifarResNet110": 0.253,
+    "CifarResNet1202": 2.829,
+    "WideResNet16x4": 0.393,
+    "WideResNet40x4": 1.299,
+    "WideResNet28x10": 5.243,
+    "CifarResNeXt29x8x64d": 5.387,
+    "CifarResNeXt29x16x64d": 10.689,
+    "FractalNet20": 0.845,
+}
+# What papers print themselves. Multiply-adds: Szegedy et al. 2015, Sec. 1; He et al. 2016, Table 1
+# and Fig. 3 (VGG-19); Xie et al. 2017, Table 1; Howard et al. 2017, Table 4; Sandler et al. 2018,
+# Table 4; Zoph et al. 2018, Table 2; Liu et al. 2022, Table 1. Parameters: Krizhevsky et al. 2012,
+# abstract; Szegedy et al. 2015, the sum of Table 1; Zagoruyko and Komodakis 2016, Tables 5 and 8;
+# Xie et al. 2017, Tables 1 and 7; He et al. 2016, Table 6; FractalNet: Huang et al. 2017, Table 2.
+PRINTED_MULTIPLY_ADDS = {
+    "GoogLeNet": 1.5e9,
+    "VGG19": 19.6e9,
+    "ResNet18": 1.8e9,
+    "ResNet34": 3.6e9,
+    "ResNet50": 3.8e9,
+    "ResNet101": 7.6e9,
+    "ResNet152": 11.3e9,
+    "ResNeXt50": 4.2e9,
+    "MobileNet": 569e6,
+    "MobileNetV2": 300e6,
+    "NASNetMobile": 564e6,
+    "NASNetLarge": 23.8e9,
+    "ConvNeXtTiny": 4.5e9,
+    "ConvNeXtSmall": 8.7e9,
+    "ConvNeXtBase": 15.4e9,
+    "ConvNeXtLarge": 34.4e9,
+    "ConvNeXtXLarge": 60.9e9,
+}
+PRINTED_PARAMETERS = {
+    "AlexNet": 60e6,
+    "GoogLeNet": 6.8e6,
+    "WideResNet40x4": 8.9e6,
+    "WideResNet28x10": 36.5e6,
+    "WideResNet50x2": 68.9e6,
+    "ResNeXt50": 25.0e6,
+    "CifarResNeXt29x8x64d": 34.4e6,
+    "CifarResNeXt29x16x64d": 68.1e6,
+    "CifarResNet20": 0.27e6,
+    "CifarResNet32": 0.46e6,
+    "CifarResNet44": 0.66e6,
+    "CifarResNet56": 0.85e6,
+    "CifarResNet110": 1.7e6,
+    "CifarResNet1202": 19.4e6,
+    "FractalNet20": 38.6e6,
+}
+# Of these, more than 3 % off what the networks have, and why.
+PRINTED_OTHERWISE = {
+    "GoogLeNet": "1.58 G; Table 1 counts 34 M in its first row, whose convolution has 118 M",
+    "ResNet50": "4.09 G; v1.5 has its stride on the 3x3 convolution, v1 has 3.86 G",
+    "FractalNet20": "33.7 M; 38.6 M does not follow from the expansion rule",
+}
+# Convolution and dense layers from the input to the output: longest and shortest way. Wide ResNets'
+# names count two projections besides; FractalNet's 20 leave the dense layer out. The shortest way
+# leads over projections (one in each stage that has one), or over 1x1 convolutions.
+DEPTHS = {
+    "LeNet5": (5, 5),
+    "AlexNet": (8, 8),
+    "ZFNet": (8, 8),
+    "VGG11": (11, 11),
+    "VGG16": (16, 16),
+    "GoogLeNet": (22, 3 + 9 + 1),
+    "ResNet18": (18, 1 + 3 + 1),
+    "ResNet50": (50, 1 + 4 + 1),
+    "CifarPlainNet20": (20, 20),
+    "CifarResNet1202": (1202, 2),
+    "StochasticDepthResNet110": (110, 2),
+    "WideResNet28x10": (28 - 2, 1 + 3 + 1),
+    "CifarResNeXt29x8x64d": (29, 1 + 3 + 1),
+    "ResNeXt101": (101, 1 + 4 + 1),
+    "FractalNet20": (20 + 1, 5 + 1),
+    "FractalNet34": (34, 1 + 4 + 1),
+    "MobileNet": (28, 28),
+    "DenseNet121": (121, 1 + 3 + 1),
+}
+
+# Published error in percent, (top-1, top-5), None where the paper prints none. ImageNet validation:
+# Krizhevsky et al. 2012, Table 2; Zeiler and Fergus 2014, Table 2; Simonyan and Zisserman 2015,
+# Table 3; Szegedy et al. 2015, Table 3 (top-1: Caffe's bvlc_googlenet); He et al. 2016, Tables 2
+# and 3; Zagoruyko and Komodakis 2016, Table 8; Xie et al. 2017, Tables 3 and 4; Larsson et al.
+# 2017, Table 2; keras.io/api/applications as 100 - accuracy. CIFAR-10: He et al. 2016, Table 6; Huang et
+# al. 2016, Table 1; Zagoruyko and Komodakis 2016, Tables 5 and 6; Xie et al. 2017, Table 7; Larsson
+# et al. 2017, Table 1.
+TEST_ERRORS = {
+    "LeNet5": (LENET5_TEST_ERROR_PERCENT, None),
+    "AlexNet": (40.7, 18.2),
+    "ZFNet": (38.4, 16.5),
+    "VGG11": (29.6, 10.4),
+    "VGG11LRN": (29.7, 10.5),
+    "VGG13": (28.7, 9.9),
+    "VGG16C": (27.3, 8.8),
+    "VGG16": (25.6, 8.1),
+    "VGG19": (25.5, 8.0),
+    "GoogLeNet": (31.3, 10.07),
+    "ResNet18": (27.88, None),
+    "ResNet34": (24.52, 7.46),
+    "ResNet50": (22.85, 6.71),
+    "ResNet101": (21.75, 6.05),
+    "ResNet152": (21.43, 5.71),
+    "WideResNet50x2": (21.9, 5.79),
+    "ResNeXt50": (22.2, None),
+    "ResNeXt101": (21.2, 5.6),
+    "FractalNet34": (24.12, 7.39),
+    "MobileNetV2": (28.7, 9.9),
+    "Xception": (21.0, 5.5),
+    "ConvNeXtXLarge": (13.3, None),
+    "CifarResNet20": (8.75, None),
+    "CifarResNet32": (7.51, None),
+    "CifarResNet44": (7.17, None),
+    "CifarResNet56": (6.97, None),
+    "CifarResNet110": (6.43, None),
+    "CifarResNet1202": (7.93, None),
+    "StochasticDepthResNet110": (5.25, None),
+    "StochasticDepthResNet1202": (4.91, None),
+    "WideResNet16x4": (5.02, None),
+    "WideResNet40x4": (4.53, None),
+    "WideResNet28x10": (4.00, None),
+    "CifarResNeXt29x8x64d": (3.65, None),
+    "CifarResNeXt29x16x64d": (3.58, None),
+    "FractalNet20": (4.60, None),
+}

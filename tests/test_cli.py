@@ -20,7 +20,7 @@ from PIL import Image
 
 import kerascnn
 from kerascnn import cli
-from kerascnn.transfer import load_run
+from kerascnn.transfer import list_backbones, load_run
 from tests.transfer.conftest import SHAPES, draw_photos, draw_shape
 from tests.transfer.test_run import mount_tmpfs
 
@@ -124,12 +124,28 @@ def test_version(kerascnn_command):
     assert kerascnn_command("--version") == (0, f"kerascnn {kerascnn.__version__}\n", "")
 
 
-def test_models_lists_every_backbone(kerascnn_command):
-    _, out, _ = kerascnn_command("models")
-    rows = {line.split()[0]: line.split() for line in out.splitlines()[2:]}
-    assert rows["MobileNetV2"][1:4] == ["keras.applications", "224", "2,257,984"]
+def test_models_lists_every_builder_and_backbone(kerascnn_command):
+    code, out, _ = kerascnn_command("models")
+    assert code == 0 and max(map(len, out.splitlines())) <= 100
+    builders, backbones = (
+        {row.split()[0]: row.split()[1:] for row in part.split("\n\n")[1].splitlines()[2:]}
+        for part in out.split("Backbones:")
+    )
+    assert builders["VGG16"] == (
+        ["224", "138M", "15.5G", "61.0MB", "16", "ImageNet", "25.6", "8.1", "imagenet"]
+    )
+    assert builders["VGG13"][-1] == "imagenet*"  # with batch_norm=True only
+    assert backbones["MobileNetV2"][:3] == ["224", "3.50M", "301M"]
+    assert backbones["MobileNetV2"][-3:] == ["28.7", "9.9", "imagenet"]
     code, out, _ = kerascnn_command("models", "--json")
-    assert {row["name"] for row in json.loads(out)} == set(rows) and code == 0
+    listed = {(row["source"], row["name"]): row for row in json.loads(out)}
+    assert code == 0
+    assert {name for source, name in listed if source == "kerascnn"} == set(builders)
+    assert {name for (_, name), row in listed.items() if row["backbone"]} == set(backbones)
+    assert set(backbones) == {row.name for row in list_backbones()}
+    assert listed["kerascnn", "VGG13"]["weights"] == ["imagenet (batch_norm=True)"]
+    mobilenet = listed["keras.applications", "MobileNetV2"]
+    assert mobilenet["backbone"]["num_parameters"] == 2_257_984  # without its top
 
 
 def test_models_into_a_closed_pipe_says_nothing():
