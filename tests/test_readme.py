@@ -1,5 +1,6 @@
 """README: its Python block runs, its commands exist, its tables are what the result files say."""
 
+import json
 import re
 import subprocess
 import sys
@@ -8,9 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save_file
+
+from tests.oracles import drawn
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.S)
 
 
 @pytest.fixture
@@ -29,15 +34,33 @@ def photos(tmp_path):
 
 
 def test_the_tour_runs(photos, monkeypatch, capsys):
-    (block,) = re.findall(r"```python\n(.*?)```", TEXT, re.S)
-    lines = [line for line in block.splitlines() if line.strip()]
-    assert len(lines) <= 20
+    block = BLOCKS[0]
     monkeypatch.chdir(photos.parent)
     names = {"WEIGHTS": None}
     exec(compile(block, "README.md", "exec"), names)
     assert "['a', 'b', 'c']" in capsys.readouterr().out
     assert (photos.parent / "run" / "report.html").exists()
     assert names["similar"][0, 0] == 0  # the nearest to a photo is itself
+
+
+def test_the_networks_run(tmp_path, monkeypatch, capsys):
+    """With a checkpoint of random tensors, which has a real one's names and shapes."""
+    goldens = json.loads((ROOT / "tests" / "golden" / "torch_resnet.json").read_text("utf-8"))
+    tensors = next(row["tensors"] for row in goldens if row["name"] == "resnet18")
+    drawn_tensors = {name: drawn.tensor(name, shape) for name, shape in tensors.items()}
+    save_file(drawn_tensors, tmp_path / "resnet18.safetensors")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(BLOCKS[1], "README.md", "exec"), {"CHECKPOINT": "resnet18.safetensors"})
+    printed = capsys.readouterr().out
+    assert "271,098" in printed  # ResNet-20 with its moving statistics
+    assert "40 layers loaded from resnet18.safetensors; adapted: stem_conv; new: output" in printed
+    assert (tmp_path / "overview.png").stat().st_size > 10_000
+
+
+def test_blocks_are_short():
+    assert len(BLOCKS) == 2
+    for block in BLOCKS:
+        assert len([line for line in block.splitlines() if line.strip()]) <= 20
 
 
 def test_every_command_exists():
