@@ -132,12 +132,14 @@ def analyze(model, input_shape=None):
     (340908, 60000, 5)
     """
     found, outputs = calls(model, input_shape)
-    paths, layers, known = {}, [], set()
+    paths, steering, layers, known = {}, set(), [], set()
     for call in found:
-        kernels = _kernels(call)
-        before = [paths[id(tensor)] for tensor in _signals(call.inputs)]
+        kernels, read = _kernels(call), [id(tensor) for tensor in call.inputs]
+        before = [paths[i] for i in read if i not in steering] or [paths[i] for i in read]
         path = _further(before, call, bool(kernels)) if before else _Path()
         paths |= {id(tensor): path for tensor in call.outputs}
+        if _chooses(call) or (read and steering.issuperset(read)):
+            steering |= {id(tensor) for tensor in call.outputs}
         layers.append(_counts(call, kernels, path, is_new=id(call.layer) not in known))
         known.add(id(call.layer))
     ends = [paths[id(tensor)] for tensor in outputs]
@@ -182,11 +184,13 @@ def _counts(call, kernels, path, is_new):
     # A transposed convolution spreads its kernel from each place of its input.
     at = call.inputs if isinstance(layer, _TRANSPOSED) else call.outputs
     multiply_adds = _places(layer, at[0]) * sum(math.prod(kernel.shape) for kernel in kernels)
-    has_window, has_bias = hasattr(layer, "pool_size"), getattr(layer, "bias", None) is not None
     weights = getattr(call.layer, "weights", ())
+    has_window = hasattr(layer, "pool_size")
+    has_bias = any(weight.name == "bias" for weight in weights)
     connections = multiply_adds + has_bias * made
     if has_window and weights:  # TrainableSubsampling
         connections += made * layer.pool_size**2
+    is_unit = kernels or has_window or not read or (made < read and not _chooses(call))
     shapes = tuple(tuple(tensor.shape[1:]) for tensor in call.outputs)
     return LayerCounts(
         name=call.name,
@@ -196,7 +200,7 @@ def _counts(call, kernels, path, is_new):
         trainable_parameters=is_new * _num_parameters(getattr(call.layer, "trainable_weights", ())),
         connections=connections,
         multiply_adds=multiply_adds,
-        activations=made if kernels or has_window or made < read or not read else 0,
+        activations=made if is_unit else 0,
         receptive_field=path.field,
         jump=path.jump,
     )
@@ -254,13 +258,20 @@ def _whole(number):
     return int(number) if number == int(number) else number
 
 
-def _signals(tensors):
-    """Without those that only steer: `FractalPath` gives one number, of all images or of each."""
-    return [tensor for tensor in tensors if len(tensor.shape) > 1]
+def _chooses(call):
+    """Whether integers come out of floats: they only steer, as those of `FractalPath` do.
+
+    The ways of the signal do not lead over them.
+    """
+
+    def are_floats(tensors):
+        return [keras.backend.is_float_dtype(tensor.dtype) for tensor in tensors]
+
+    return any(are_floats(call.inputs)) and not any(are_floats(call.outputs))
 
 
 def _num_values(tensors, call):
-    shapes = [tensor.shape[1:] for tensor in _signals(tensors)]
+    shapes = [tensor.shape[1:] for tensor in tensors]
     if any(None in shape for shape in shapes):
         raise InputError(f"The sizes at layer {call.name!r} are not known: {shapes}.")
     return sum(map(math.prod, shapes))

@@ -10,7 +10,15 @@ from keras import layers
 
 from kerascnn import InputError
 from kerascnn.arithmetic import analyze, convolution
-from kerascnn.layers import PartiallyConnectedConv2D, RBFOutput, TrainableSubsampling
+from kerascnn.layers import (
+    DropPath,
+    FractalJoin,
+    FractalPath,
+    LocalResponseNormalization,
+    PartiallyConnectedConv2D,
+    RBFOutput,
+    TrainableSubsampling,
+)
 from kerascnn.models import LeNet5
 from tests import facts
 
@@ -112,6 +120,8 @@ def test_channels_first():
         layers.Flatten(),
         layers.ZeroPadding2D(1),
         layers.Rescaling(2.0),
+        LocalResponseNormalization(),
+        DropPath(0.5),
         keras.ops.relu,
     ],
 )
@@ -281,12 +291,22 @@ def test_depth_is_the_longest_and_effective_depth_the_shortest_way():
 
 
 def test_what_only_steers_is_no_way():
-    """One number, drawn from the image, that says which way is taken: `FractalPath`."""
+    """Numbers drawn from the image that say which way is taken, such as those of `FractalPath`."""
     image = keras.Input((8, 8, 4))
-    chosen = keras.ops.cast(keras.ops.max(image, axis=(1, 2, 3)) > 0, "float32")
     x = layers.Conv2D(4, 3)(image)
-    x = x * keras.ops.reshape(chosen, (-1, 1, 1, 1))
-    assert analyze(keras.Model(image, x)).depth == 1
+    bright = keras.ops.cast(keras.ops.max(image, axis=(1, 2, 3)) > 0, "float32")
+    path = FractalPath(2)(image)
+    x = FractalJoin([0, 1])([x, x * keras.ops.reshape(bright, (-1, 1, 1, 1)), path])
+    analysis = analyze(keras.Model(image, x))
+    assert (analysis.depth, analysis.shortest_path) == (1, 1)
+    assert {row.kind: row.activations for row in analysis.layers}["FractalPath"] == 0
+    assert analyze(keras.Model(image, keras.ops.argmax(x, axis=-1))).depth == 1
+
+
+def test_bytes_are_a_signal():
+    image = keras.Input((8, 8, 3), dtype="uint8")
+    x = layers.Conv2D(4, 3)(layers.Rescaling(1 / 255)(image[..., ::-1]))
+    assert analyze(keras.Model(image, layers.Add()([x, x]))).shortest_path == 1
 
 
 def test_shared_layers_are_counted_once_and_work_twice():
