@@ -50,6 +50,8 @@ BUILDERS = {  # id: (builder, its own options and what makes it small)
     "FractalNet34": (models.FractalNet34, {"num_columns": 2} | SMALL),
 }
 LARGE = {  # the second form of a family, or many parameters: only in `make test-all`
+    "ZFNet",
+    "VGG11",
     "ResNet18-C",
     "ResNet50-v1-A",
     "ResNet50-v2",
