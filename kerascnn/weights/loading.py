@@ -98,6 +98,7 @@ def load(model, weights, *, builder=None, new=(), skip=(), adapt_input=False):
     if weights is None:
         return Report("None")
     layers = {layer.name: layer for layer in model.layers if layer.weights}
+    new, skip = ((value,) if isinstance(value, str) else value for value in (new, skip))
     new = tuple(one_of(name, layers, "layer in `new`:") for name in new)
     wanted = {name: layer for name, layer in layers.items() if name not in new}
     builder = builder or model.name

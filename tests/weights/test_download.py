@@ -5,11 +5,15 @@ import hashlib
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 from kerascnn import InputError, models
-from kerascnn.weights import download
+from kerascnn.weights import download, loading
 from kerascnn.weights.download import cache_folder, fetch
+
+# Keras 3.15 saves TensorFlow variables through NumPy 1's __array__.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 DATA = b"published weights" * 1000
 
@@ -128,6 +132,21 @@ def test_a_folder_that_cannot_be_made(cache, tmp_path):
 def test_builders_offline(build, file, cache):
     with pytest.raises(InputError, match=f"put the file at {cache / file}, or"):
         build()
+    assert left(cache) == []
+
+
+def test_a_download_becomes_the_weights_of_a_network(cache, tmp_path, monkeypatch):
+    trained = models.LeNet5(weights="mnist")
+    trained.save_weights(tmp_path / "trained.weights.h5")
+    published = row(tmp_path, data=(tmp_path / "trained.weights.h5").read_bytes())
+    published["sha256"] = hashlib.sha256((tmp_path / "served.h5").read_bytes()).hexdigest()
+    monkeypatch.setattr(loading, "entry", lambda *_: published)
+    model = models.LeNet5(weights="mnist")
+    assert left(cache) == ["kept.h5"]
+    assert all(map(np.array_equal, model.get_weights(), trained.get_weights()))
+    monkeypatch.setitem(published, "sha256", "0" * 64)
+    with pytest.raises(InputError, match="served.h5 sent is truncated or altered"):
+        models.LeNet5(weights="mnist")
     assert left(cache) == []
 
 

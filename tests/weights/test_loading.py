@@ -144,6 +144,7 @@ def test_new_layers_keep_their_start_and_are_reported(path):
     before = start(model)
     report = weights.load(model, path, new=["output"])
     assert report.new == report.skipped == ("output",)
+    assert weights.load(model, path, new="output") == report
     assert report.loaded == ("c1", "s2", "c3", "s4", "c5", "f6")
     assert str(report).endswith("; new: output; skipped: output")
     after, trained = start(model), start(LeNet5(weights="mnist"))
