@@ -80,11 +80,20 @@ def _inputs(model, input_shape):
         )
     return [
         (
-            keras.layers.InputLayer(batch_shape=tensor.shape, name=tensor.name),
-            keras.KerasTensor(_filled(tensor.shape, input_shape), tensor.dtype, name=tensor.name),
+            keras.layers.InputLayer(batch_shape=tensor.shape, name=name),
+            keras.KerasTensor(_filled(tensor.shape, input_shape), tensor.dtype, name=name),
         )
-        for tensor in model.inputs
+        for tensor, name in zip(model.inputs, _input_names(model))
     ]
+
+
+def _input_names(model):
+    """The names of the input layers; where `keras.Input` got none, their tensors have others."""
+    if isinstance(model, keras.Sequential):  # which hides its input layer
+        model = keras.Model(model.inputs, model.outputs)
+    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.InputLayer)]
+    names = {id(layer.output): layer.name for layer in layers}
+    return [names.get(id(tensor), tensor.name) for tensor in model.inputs]
 
 
 def _is_graph(model):

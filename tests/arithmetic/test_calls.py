@@ -93,6 +93,15 @@ def test_subclass_of_a_functional_model_and_cut_models():
     assert names(_graph.split(chain, "a")[1])[1:] == ["b"]
 
 
+def test_inputs_have_the_names_of_their_layers():
+    """`keras.Input` without a name gives its layer one name and its tensor another."""
+    image = keras.Input((4,))
+    functional = keras.Model(image, keras.layers.Dense(2)(image))
+    assert [call.name for call in calls(functional)[0]] == [x.name for x in functional.layers]
+    sequential = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    assert calls(sequential)[0][0].name.startswith("input_layer")
+
+
 def test_nothing_is_added_to_the_graph(inner):
     image = keras.Input((8, 8, 3))
     model = keras.Model(image, inner(layers.ReLU(name="relu")(image)))

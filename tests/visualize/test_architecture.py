@@ -116,7 +116,8 @@ def test_residual_block_has_two_paths():
     assert one.layers == tuple(f"stage1_block2_1_{part}" for part in ("conv", "bn", "relu"))
     assert start.x == one.x == two.x == out.x
     (skip,) = [a for a in drawing.arrows if (a.source, a.target) == (0, 3)]
-    assert {x for x, _ in skip.points[1:-1]} > {start.x} or skip.points[1][0] > one.x
+    assert len(skip.points) == 6  # past two boxes
+    assert all(abs(x - one.x) > one.width / 2 for x, _ in skip.points[1:-1])
 
 
 def test_pre_activation_has_its_own_box():
