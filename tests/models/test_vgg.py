@@ -10,7 +10,7 @@ from kerascnn import InputError, models
 from kerascnn.arithmetic import analyze
 from kerascnn.models import VGG, VGG11, VGG13, VGG16, initialize_from
 from tests import facts
-from tests.learning import BY_CHANCE, losses, zeros_and_ones
+from tests.learning import BY_CHANCE, losses
 from tests.oracles.lrn import normalise
 from tests.tables import differences, without_memory
 
@@ -183,14 +183,3 @@ def test_net_a_learns_real_digits_and_the_deeper_one_learns_from_there():
     assert losses(VGG13(**SMALL), 1e-4, 20)[1] > 0.9 * BY_CHANCE
     initialize_from(deep := VGG13(**SMALL), shallow)
     assert losses(deep, 1e-4, 20)[1] < 0.5 * BY_CHANCE
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["VGG11LRN", "VGG16C", "VGG16", "VGG19"])
-def test_with_batch_normalisation_the_deep_ones_learn_at_once(name):
-    keras.utils.set_random_seed(0)
-    model = getattr(models, name)(**SMALL, batch_norm=True)
-    model.compile(keras.optimizers.Adam(1e-4), loss="sparse_categorical_crossentropy")
-    x, y = zeros_and_ones(SMALL["input_shape"])
-    history = model.fit(x, y, batch_size=16, epochs=12, verbose=0).history["loss"]
-    assert history[-1] < 0.5 * BY_CHANCE < history[0]
