@@ -3,6 +3,7 @@
 import re
 
 import keras
+import numpy as np
 
 ROW = re.compile(r"^\s*\| `(\w+)` +\| ([\dx]+) +\|(?: ([\d,]*) *\|)?", re.MULTILINE)
 
@@ -33,3 +34,18 @@ def differences(builder, model):
         if (output, count) != (real, total):
             wrong.append((name, output, count, real, total))
     return wrong
+
+
+def hidden_activations(model):
+    """The names of the activations of all layers with a kernel but the classifiers."""
+    return {
+        layer.activation.__name__
+        for layer in model.layers
+        if hasattr(layer, "kernel") and not layer.name.endswith("output")
+    }
+
+
+def rows_of(layer, size):
+    """What a pooling layer gives along an axis for the values 0, 1, ..., size - 1."""
+    x = np.arange(size, dtype="float32").reshape(1, size, 1, 1) * np.ones((1, 1, size, 1))
+    return list(keras.ops.convert_to_numpy(layer(x))[0, :, 0, 0])

@@ -10,7 +10,7 @@ from kerascnn.models import AlexNet
 from tests import facts
 from tests.learning import BY_CHANCE, losses
 from tests.oracles.lrn import normalise
-from tests.tables import differences, without_memory
+from tests.tables import differences, hidden_activations, rows_of, without_memory
 
 VARIANTS = list(facts.ALEXNET_PARAMETERS)
 SMALL = {"input_shape": (67, 67, 3), "classes": 2}
@@ -86,6 +86,15 @@ def test_dropout_is_after_the_two_hidden_dense_layers(model):
         dropout = model.get_layer(f"{name}_dropout")
         assert dropout.rate == facts.ALEXNET_DROPOUT
         assert dropout.input is model.get_layer(name).output
+
+
+def test_pooling_takes_the_largest_of_overlapping_windows(model):
+    for name, size in {"pool1": 55, "pool2": 27, "pool5": 13}.items():
+        assert rows_of(model.get_layer(name), size) == list(range(2, size, 2))
+
+
+def test_hidden_layers_are_rectified(model):
+    assert hidden_activations(model) == {"relu"}
 
 
 @pytest.mark.parametrize(("variant", "smallest"), list(zip(VARIANTS, (67, 67, 63))))

@@ -11,7 +11,7 @@ from kerascnn.models.googlenet import inception, inception_naive
 from tests import facts
 from tests.learning import zeros_and_ones
 from tests.oracles.lrn import normalise
-from tests.tables import differences, without_memory
+from tests.tables import differences, hidden_activations, rows_of, without_memory
 
 SMALL = {"input_shape": (65, 65, 3), "classes": 2}
 
@@ -56,9 +56,8 @@ def test_sizes_and_operations_are_those_of_table_1():
 def test_the_stem_is_centred_and_its_pooling_crosses_the_far_edge():
     model = without_memory(GoogLeNet)
     assert model.get_layer("conv1_pad").padding == ((3, 3), (3, 3))
-    x = np.arange(112, dtype="float32").reshape(1, 112, 1, 1) * np.ones((1, 1, 112, 1))
-    rows = keras.ops.convert_to_numpy(model.get_layer("pool1")(x))[0, :, 0, 0]
-    assert list(rows) == [*range(2, 111, 2), 111]
+    for name, size in {"pool1": 112, "pool2": 56, "pool3": 28, "pool4": 14}.items():
+        assert rows_of(model.get_layer(name), size) == [*range(2, size - 1, 2), size - 1]
 
 
 def test_the_stem_normalises_after_pool1_and_conv2_with_caffes_constants():
@@ -119,6 +118,15 @@ def test_start_is_that_of_caffe(training_form):
             limit = np.float32(np.sqrt(3 / np.prod(kernel.shape[:-1])))
             assert 0.95 * limit < abs(kernel).max() <= limit, layer.name
             assert (bias == (0 if layer.name.endswith("output") else np.float32(0.2))).all()
+
+
+def test_hidden_layers_are_rectified(training_form):
+    assert hidden_activations(training_form) == {"relu"}
+
+
+def test_auxiliary_heads_read_averages(training_form):
+    for name in ("aux4a_pool", "aux4d_pool"):
+        assert rows_of(training_form.get_layer(name), 14) == [2, 5, 8, 11]
 
 
 def test_dropout_of_the_three_classifiers(training_form):
