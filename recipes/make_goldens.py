@@ -2,9 +2,10 @@
 
     python recipes/make_goldens.py models      # kerascnn/overview/counts.json, 4 minutes
     python recipes/make_goldens.py backbones   # kerascnn/transfer/backbones.json, 3 minutes
+    python recipes/make_goldens.py names       # tests/golden/layer_names.json, 2 minutes
     python recipes/make_goldens.py imagenet    # tests/golden/backbones_imagenet.json, 1 minute
 
-The first two build every network once. The third predicts photos with real weights, with nothing
+The first three build every network once. The last predicts photos with real weights, with nothing
 but `keras.applications` and its `preprocess_input`; it needs the test data in ../shared or in
 $KERASCNN_TEST_DATA.
 """
@@ -15,6 +16,7 @@ import inspect
 import json
 import os
 import re
+import runpy
 import sys
 from pathlib import Path
 
@@ -26,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("KERASCNN_TEST_DATA") or ROOT.parent / "shared")
 BACKBONES = ROOT / "kerascnn" / "transfer" / "backbones.json"
 COUNTS = ROOT / "kerascnn" / "overview" / "counts.json"
+LAYER_NAMES = ROOT / "tests" / "golden" / "layer_names.json"
 IMAGENET = ROOT / "tests" / "golden" / "backbones_imagenet.json"
 
 NETWORKS = [  # builder, module, options, size, file of the weights
@@ -164,6 +167,14 @@ def make_models():
     write(COUNTS, rows)
 
 
+def make_names():
+    tables = runpy.run_path(ROOT / "tests" / "tables.py")
+    own = {name: builder for (source, name), builder in all_builders().items() if "." not in source}
+    told = {name: tables["told"](tables["without_memory"](b)) for name, b in own.items()}
+    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in told.items())
+    LAYER_NAMES.write_text(f"{{\n{lines}\n}}\n", "utf-8")
+
+
 def write(path, rows):
     lines = ",\n".join("  " + json.dumps(r) for r in rows)
     path.write_text(f"[\n{lines}\n]\n", "utf-8")
@@ -212,6 +223,11 @@ def make_imagenet():
 
 
 if __name__ == "__main__":
-    jobs = {"models": make_models, "backbones": make_backbones, "imagenet": make_imagenet}
+    jobs = {
+        "models": make_models,
+        "backbones": make_backbones,
+        "names": make_names,
+        "imagenet": make_imagenet,
+    }
     for job in sys.argv[1:] or jobs:
         jobs[job]()

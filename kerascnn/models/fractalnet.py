@@ -107,8 +107,9 @@ def FractalNet(
         dropout_rates: floats in [0, 1), one for each block, or None for no dropout.
 
     >>> model = FractalNet(num_columns=2, filters=(8, 16), dropout_rates=None)
-    >>> [layer.name for layer in model.layers if "_conv" in layer.name and "stage1" in layer.name]
-    ['stage1_column2_1_conv', 'stage1_column2_2_conv', 'stage1_column1_1_conv']
+    >>> names = [layer.name for layer in model.layers if layer.name.endswith("_conv")]
+    >>> sorted(name for name in names if name.startswith("stage1"))
+    ['stage1_column1_1_conv', 'stage1_column2_1_conv', 'stage1_column2_2_conv']
     """
     rates = (0.0,) * len(filters) if dropout_rates is None else dropout_rates
     _check(num_columns)

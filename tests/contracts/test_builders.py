@@ -124,6 +124,7 @@ def test_it_is_one_flat_functional_graph_of_unique_names(model):
     names = [layer.name for layer in model.layers]
     assert len(set(names)) == len(names)
     assert not any(isinstance(layer, keras.Model) for layer in model.layers)
+    assert not model.losses  # weight decay belongs to the recipe
 
 
 def test_a_plain_call_is_inference(model):
