@@ -317,9 +317,9 @@ DEPTHS = {
 # Krizhevsky et al. 2012, Table 2; Zeiler and Fergus 2014, Table 2; Simonyan and Zisserman 2015,
 # Table 3; Szegedy et al. 2015, Table 3 (top-1: Caffe's bvlc_googlenet); He et al. 2016, Tables 2
 # and 3; Zagoruyko and Komodakis 2016, Table 8; Xie et al. 2017, Tables 3 and 4; Larsson et al.
-# 2017, Table 2; keras.io/api/applications as 100 - accuracy. CIFAR-10: He et al. 2016, Table 6; Huang
-# et al. 2016, Table 1; Zagoruyko and Komodakis 2016, Tables 5 and 6; Xie et al. 2017, Table 7;
-# Larsson et al. 2017, Table 1.
+# 2017, Table 2; keras.io/api/applications as 100 - accuracy. CIFAR-10: He et al. 2016, Table 6;
+# Huang et al. 2016, Table 1; Zagoruyko and Komodakis 2016, Tables 5 and 6; Xie et al. 2017, Table
+# 7; Larsson et al. 2017, Table 1.
 TEST_ERRORS = {
     "LeNet5": (LENET5_TEST_ERROR_PERCENT, None),
     "AlexNet": (40.7, 18.2),
