@@ -31,10 +31,10 @@ def place(sources, widths):
     widths = list(widths)
     sources, rows, bends = _with_bends(sources, rows)
     widths += [BEND_WIDTH] * (len(rows) - len(widths))
-    # A detour is longer than a row, so it has bends; its ends hardly pull, its middle is straight.
+    # A detour is longer than a row, so it has bends: its middle is a line, apart from its ends.
     detours = {end for u, v in detours for end in ((u, bends[u, v][0]), (bends[u, v][-1], v))}
     chains = _chains(sources, detours)
-    centres = _centres(sources, rows, widths, chains, detours)
+    centres = _centres(sources, rows, widths, chains)
     count = len(rows) - sum(map(len, bends.values()))
     passed = {edge: [(rows[i], centres[i]) for i in nodes] for edge, nodes in bends.items()}
     return rows[:count], centres[:count], passed
@@ -122,7 +122,7 @@ def _ranks(sources):
     return ranks
 
 
-def _centres(sources, rows, widths, chains, detours):
+def _centres(sources, rows, widths, chains):
     names = sorted(set(chains))
     column = {name: i for i, name in enumerate(names)}
     chain = [column[name] for name in chains]
@@ -134,7 +134,7 @@ def _centres(sources, rows, widths, chains, detours):
         gaps |= set(_pairs(sorted((c for c, r in zip(chain, rows) if r == row), key=rank.item)))
     gaps = np.array(sorted(gaps), int).reshape(-1, 2)
     pulls = [
-        (chain[source], chain[node], 0.1 if (source, node) in detours else 1.0)
+        (chain[source], chain[node])
         for node, read in enumerate(sources)
         for source in read
         if chain[source] != chain[node]
@@ -144,7 +144,7 @@ def _centres(sources, rows, widths, chains, detours):
 
 
 def _solve(count, gaps, least, pulls):
-    """Positions x that minimise the weighted (x_a - x_b)**2, each gap at least as large as asked.
+    """Positions x that minimise the (x_a - x_b)**2 of all pulls, with gaps of at least `least`.
 
     Least squares under inequalities by way of a non-negative problem: Lawson and Hanson 1974,
     "Solving Least Squares Problems", ch. 23, problems LSI and LDP.
@@ -152,8 +152,8 @@ def _solve(count, gaps, least, pulls):
     if not len(gaps):
         return np.zeros(count)
     pull = np.zeros((len(pulls) + count, count))
-    for i, (a, b, weight) in enumerate(pulls):
-        pull[i, a], pull[i, b] = weight, -weight
+    for i, (a, b) in enumerate(pulls):
+        pull[i, a], pull[i, b] = 1, -1
     pull[len(pulls) :] = 1e-3 * np.eye(count)  # nothing else says where the middle is
     step = np.zeros((len(gaps), count))
     step[np.arange(len(gaps)), gaps[:, 1]] = 1

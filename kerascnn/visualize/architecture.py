@@ -94,7 +94,7 @@ def graph_layout(model, first=None, last=None, *, input_shape=None):
         `Drawing`.
 
     Raises:
-        InputError: there is no such layer, no path, or more than 400 layers to show.
+        InputError: there is no such layer, no path, or more than 400 boxes to show.
 
     >>> import kerascnn as kc
     >>> drawing = graph_layout(kc.models.CifarResNet20(), "stem_relu", "stage1_block1_out")

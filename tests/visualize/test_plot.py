@@ -47,6 +47,13 @@ def test_texts_of_a_graph_are_inside_their_boxes():
             assert box.y0 < extent.y0 and extent.y1 < box.y1
 
 
+def test_texts_of_stages_are_below_the_blocks():
+    figure = FIGURES["stages of LeNet"]()
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    lowest = min(patch.get_window_extent(renderer).y0 for patch in figure.axes[0].patches)
+    assert all(text.get_window_extent(renderer).y1 < lowest for text in figure.axes[0].texts)
+
+
 def test_graph_has_all_boxes_arrows_and_colours():
     model = models.GoogLeNet()
     figure, drawing = FIGURES["inception"](), graph_layout(model, "pool2", "inception3b")

@@ -95,6 +95,15 @@ def test_inside_a_block_is_no_end_of_a_stage():
     assert [stage.output_shape[-1] for stage in found[1:-1]] == [64, 256, 512, 1024, 2048]
 
 
+def test_a_branch_that_is_joined_at_once_is_no_stage():
+    """Squeeze and excitation: 1x1 maps beside the 8x8 ones that they are multiplied with."""
+    image = keras.Input((8, 8, 3), name="image")
+    x = keras.layers.Conv2D(4, 1, name="conv")(image)
+    squeezed = keras.layers.GlobalAveragePooling2D(keepdims=True, name="squeeze")(x)
+    x = keras.layers.Multiply(name="excite")([x, squeezed])
+    assert [stage.name for stage in stages(keras.Model(image, x))] == ["image", "excite"]
+
+
 def test_blocks_and_their_texts_stand_apart(case):
     model, found, _ = case
     slabs = stage_layout(model)
