@@ -31,10 +31,10 @@ def place(sources, widths):
     widths = list(widths)
     sources, rows, bends = _with_bends(sources, rows)
     widths += [BEND_WIDTH] * (len(rows) - len(widths))
-    # A detour is longer than a row, so it has bends: its middle is a line, apart from its ends.
+    # A detour is longer than a row, so it has bends; its ends hardly pull, its middle is straight.
     detours = {end for u, v in detours for end in ((u, bends[u, v][0]), (bends[u, v][-1], v))}
     chains = _chains(sources, detours)
-    centres = _centres(sources, rows, widths, chains)
+    centres = _centres(sources, rows, widths, chains, detours)
     count = len(rows) - sum(map(len, bends.values()))
     passed = {edge: [(rows[i], centres[i]) for i in nodes] for edge, nodes in bends.items()}
     return rows[:count], centres[:count], passed
@@ -110,23 +110,25 @@ def _chains(sources, detours):
     return chains
 
 
-def _ranks(sources):
-    """Depth first from the outputs, inputs in the order in which they are read."""
+def _ranks(sources, detours):
+    """Depth first from the outputs, inputs in the order in which they are read, detours last."""
     readers, ranks = _readers(sources), {}
     pending = [node for node in reversed(range(len(sources))) if not readers[node]]
     while pending:
         node = pending.pop()
         if node not in ranks:
             ranks[node] = len(ranks)
-            pending += reversed(sources[node])
+            read = reversed(sources[node])
+            pending += sorted(read, key=lambda source, node=node: (source, node) not in detours)
     return ranks
 
 
-def _centres(sources, rows, widths, chains):
+def _centres(sources, rows, widths, chains, detours):
     names = sorted(set(chains))
     column = {name: i for i, name in enumerate(names)}
     chain = [column[name] for name in chains]
-    width, rank, ranks = np.zeros(len(names)), np.full(len(names), np.inf), _ranks(sources)
+    width, rank = np.zeros(len(names)), np.full(len(names), np.inf)
+    ranks = _ranks(sources, detours)
     for node, c in enumerate(chain):
         width[c], rank[c] = max(width[c], widths[node]), min(rank[c], ranks[node])
     gaps = set()
@@ -134,7 +136,7 @@ def _centres(sources, rows, widths, chains):
         gaps |= set(_pairs(sorted((c for c, r in zip(chain, rows) if r == row), key=rank.item)))
     gaps = np.array(sorted(gaps), int).reshape(-1, 2)
     pulls = [
-        (chain[source], chain[node])
+        (chain[source], chain[node], 0.1 if (source, node) in detours else 1.0)
         for node, read in enumerate(sources)
         for source in read
         if chain[source] != chain[node]
@@ -144,7 +146,7 @@ def _centres(sources, rows, widths, chains):
 
 
 def _solve(count, gaps, least, pulls):
-    """Positions x that minimise the (x_a - x_b)**2 of all pulls, with gaps of at least `least`.
+    """Positions x with gaps of at least `least` whose pulls, weight * (x_a - x_b), are smallest.
 
     Least squares under inequalities by way of a non-negative problem: Lawson and Hanson 1974,
     "Solving Least Squares Problems", ch. 23, problems LSI and LDP.
@@ -152,8 +154,8 @@ def _solve(count, gaps, least, pulls):
     if not len(gaps):
         return np.zeros(count)
     pull = np.zeros((len(pulls) + count, count))
-    for i, (a, b) in enumerate(pulls):
-        pull[i, a], pull[i, b] = 1, -1
+    for i, (a, b, weight) in enumerate(pulls):
+        pull[i, a], pull[i, b] = weight, -weight
     pull[len(pulls) :] = 1e-3 * np.eye(count)  # nothing else says where the middle is
     step = np.zeros((len(gaps), count))
     step[np.arange(len(gaps)), gaps[:, 1]] = 1

@@ -39,6 +39,16 @@ def test_shortcuts_go_around_a_straight_main_path():
         assert len({x for _, x in passed}) == 1
 
 
+def test_shortcuts_pass_to_the_right_of_all_branches():
+    """As in a ResNeXt block with its paths written out: fork, three paths, their sum, out."""
+    sources = [[], [0], [0], [0], [1, 2, 3], [0, 4]]
+    _, centres, bends = place(sources, [1.0] * 6)
+    assert len(bends[0, 5]) == 2
+    assert all(x > max(centres) + 0.5 for _, x in bends[0, 5])
+    assert centres[4] == centres[5]
+    assert centres[4] == pytest.approx(centres[2], abs=0.02)
+
+
 def test_short_branches_stand_in_the_middle_and_columns_apart():
     rows, centres, _ = place(FRACTAL, [1.0] * 10)
     assert rows == [0, 1, 1, 3, 2, 3, 4, 4, 5, 6]
@@ -81,9 +91,10 @@ def test_solution_is_that_of_another_solver(seed):
     gaps = np.array([[0, 1], [1, 2], [3, 4], [0, 4]])
     least = rng.uniform(0.5, 2, len(gaps))
     pulls = [(0, 3), (1, 4), (2, 5), (0, 5), (5, 4)]
+    pulls = [(a, b, weight) for (a, b), weight in zip(pulls, rng.uniform(0.5, 2, len(pulls)))]
 
     def cost(x):
-        return sum((x[a] - x[b]) ** 2 for a, b in pulls) + 1e-6 * (x**2).sum()
+        return sum((w * (x[a] - x[b])) ** 2 for a, b, w in pulls) + 1e-6 * (x**2).sum()
 
     ours = _solve(6, gaps, least, pulls)
     kept = {"type": "ineq", "fun": lambda x: x[gaps[:, 1]] - x[gaps[:, 0]] - least}
