@@ -115,8 +115,37 @@ def pipeline():
     return load("pipeline")["table"]
 
 
+def networks():
+    """Speed of our networks, and how building grows with depth."""
+    result = load("models")
+    rows = [
+        [
+            row["network"],
+            row["what"],
+            row["batch"],
+            f"{row['ratio']:.2f} ({row['lowest']:.2f}-{row['highest']:.2f})",
+        ]
+        for row in result["steps"]
+    ]
+    columns = ["network", "what", "batch", "times faster than the same network in plain Keras"]
+    depth, versions = result["depth"], result["versions"]
+    return (
+        "Against `keras.applications` (ResNet-50 v1, VGG-16) and a plain Keras ResNet-20; median "
+        f"and spread of {result['steps'][0]['rounds']} interleaved rounds, float32.\n\n"
+        f"{markdown(columns, rows)}\n\n"
+        f"ResNet-{depth['deep']} builds in {depth['build']:.2f} times ResNet-{depth['shallow']}'s "
+        f"time a layer, and saves and loads in {depth['save']:.2f} and {depth['load']:.2f} times "
+        "its own build time, the latter where kerascnn is not installed, at Python's default "
+        f"recursion limit (median of {depth['rounds']}). "
+        f"{versions['cores']} cores, {versions['cpu']}; TensorFlow {versions['tensorflow']}, "
+        f"Keras {versions['keras']}.\n"
+        "Command: `python recipes/benchmarks/models.py`."
+    )
+
+
 SECTIONS = {
     "demo": ("Ten labelled digits a class", demo),
+    "models": ("Networks against plain Keras", networks),
     "transfer": ("Transfer against the plain guide", transfer),
     "finetune": ("Fine-tuning", finetuning),
     "pretrain_mnist": ("LeNet-5", mnist),
@@ -127,7 +156,8 @@ SECTIONS = {
 
 def readme(text):
     """README's text with its marked tables replaced."""
-    for mark, parts in {"demo": ["demo"], "transfer": ["transfer", "finetune"]}.items():
+    marks = {"demo": ["demo"], "models": ["models"], "transfer": ["transfer", "finetune"]}
+    for mark, parts in marks.items():
         body = "\n\n".join(SECTIONS[part][1]() for part in parts if load(part))
         pattern = rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)"
         text = re.sub(pattern, lambda m, body=body: f"{m[1]}{body}\n{m[2]}", text, flags=re.S)

@@ -82,3 +82,9 @@ def test_benchmark_pipeline_quick(tmp_path):
     assert "kerascnn" in run(
         tmp_path, ROOT / "recipes/benchmarks/pipeline.py", "--quick", timeout=600
     )
+
+
+@pytest.mark.slow
+def test_benchmark_models_quick(tmp_path):
+    output = run(tmp_path, ROOT / "recipes/benchmarks/models.py", "--quick", timeout=600)
+    assert "ResNet-20, option B, training step: " in output
