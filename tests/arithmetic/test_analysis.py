@@ -168,23 +168,31 @@ def residual(x):
     return layers.Add()([layers.Conv2D(2, 3, padding="same")(y), x[:, ::2, ::2, :2]])
 
 
-FIELDS = {
-    "strided": [layers.Conv2D(2, 5, 2), layers.Conv2D(2, 3), layers.Conv2D(2, 3, 3)],
-    "dilated": [layers.Conv2D(2, 3, dilation_rate=3), layers.Conv2D(2, 2)],
-    "pooled": [layers.AveragePooling2D(3, 2), TrainableSubsampling(2), layers.MaxPooling2D(2)],
-    "depthwise": [layers.DepthwiseConv2D(3, 2), layers.SeparableConv2D(2, 3)],
-    "transposed": [layers.Conv2D(2, 3, 2), layers.Conv2DTranspose(2, 4, 2), layers.Conv2D(2, 3)],
-    "upsampled": [layers.AveragePooling2D(2), layers.UpSampling2D(2), layers.Conv2D(2, 3)],
-    "branches": [layers.Conv2D(2, 3, 2), branches, branches],
-    "residual": [residual, residual],
-    "global": [layers.Conv2D(2, 4, 2), layers.GlobalAveragePooling2D()],
-    "dense": [layers.MaxPooling2D(2), layers.Flatten(), layers.Dense(3)],
+FIELDS = {  # made in the test: a layer made earlier may have the name of a later one
+    "strided": lambda: [layers.Conv2D(2, 5, 2), layers.Conv2D(2, 3), layers.Conv2D(2, 3, 3)],
+    "dilated": lambda: [layers.Conv2D(2, 3, dilation_rate=3), layers.Conv2D(2, 2)],
+    "pooled": lambda: [
+        layers.AveragePooling2D(3, 2),
+        TrainableSubsampling(2),
+        layers.MaxPooling2D(2),
+    ],
+    "depthwise": lambda: [layers.DepthwiseConv2D(3, 2), layers.SeparableConv2D(2, 3)],
+    "transposed": lambda: [
+        layers.Conv2D(2, 3, 2),
+        layers.Conv2DTranspose(2, 4, 2),
+        layers.Conv2D(2, 3),
+    ],
+    "upsampled": lambda: [layers.AveragePooling2D(2), layers.UpSampling2D(2), layers.Conv2D(2, 3)],
+    "branches": lambda: [layers.Conv2D(2, 3, 2), branches, branches],
+    "residual": lambda: [residual, residual],
+    "global": lambda: [layers.Conv2D(2, 4, 2), layers.GlobalAveragePooling2D()],
+    "dense": lambda: [layers.MaxPooling2D(2), layers.Flatten(), layers.Dense(3)],
 }
 
 
 @pytest.mark.parametrize("steps", FIELDS.values(), ids=FIELDS)
 def test_receptive_field_is_what_a_unit_reacts_to(steps):
-    model = functional((40, 40, 3), *steps)
+    model = functional((40, 40, 3), *steps())
     seen, last = reactions(model), analyze(model).layers[-1]
     assert last.receptive_field == max(b - a for a, b in seen) + 1
     inner = seen[len(seen) // 3 : -(len(seen) // 3)]  # away from the edges
