@@ -41,21 +41,25 @@ def __dir__():
     return sorted([*globals(), *_SUBPACKAGES])
 
 
-def load_model(path, **kwargs):
+def load_model(path, custom_objects=None, compile=True):
     """Load a `.keras` file that may hold layers, losses or initialisers of kerascnn.
 
-    `keras.models.load_model` with everything of kerascnn registered first. A model without any of
-    them (every fine-tuned `keras.applications` backbone) opens with plain Keras as well.
+    `keras.models.load_model` in safe mode, with everything of kerascnn registered first. The file
+    is looked through before: damage, archives that expand without end, `Lambda` layers and calls
+    of functions that no model needs are refused. What remains: a file made to harm can ask for
+    layers larger than the memory. A model without anything of kerascnn (every fine-tuned
+    `keras.applications` backbone) opens with plain Keras as well.
 
     Args:
         path: str or path. A `.keras` file, or a run folder that holds `model.keras`.
-        **kwargs: passed to `keras.models.load_model`.
+        custom_objects: {name: class or function} of your own, or None.
+        compile: bool. Whether the model is compiled as it was.
 
     Returns:
         A `keras.Model`.
 
     Raises:
-        InputError: there is no such file.
+        InputError: there is no such file, it is damaged, of another format, or not safe to open.
 
     >>> import os, tempfile
     >>> import kerascnn as kc
@@ -64,13 +68,10 @@ def load_model(path, **kwargs):
     >>> kc.load_model(path).name
     'lenet5'
     """
-    from pathlib import Path
+    from kerascnn import _archive
 
-    path = Path(path)
-    if path.is_dir():
-        path = path / "model.keras"
-    if not path.is_file():
-        raise InputError(f"No model at {path}. Pass a .keras file or a folder that holds one.")
+    path = _archive.model_file(path)
+    _archive.check(path)
     import keras
 
     import kerascnn.constraints
@@ -78,4 +79,10 @@ def load_model(path, **kwargs):
     import kerascnn.layers
     import kerascnn.losses  # noqa: F401  (importing registers)
 
-    return keras.models.load_model(path, **kwargs)
+    try:
+        model = keras.models.load_model(path, custom_objects, compile, safe_mode=True)
+    except Exception as error:  # Keras raises almost anything about a file that does not fit
+        raise _archive.damaged(path, error) from error
+    if not isinstance(model, keras.Model):
+        raise _archive.damaged(path, f"it holds a {type(model).__name__}")
+    return model

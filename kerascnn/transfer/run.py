@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 import kerascnn
-from kerascnn import report
+from kerascnn import _archive, report
 from kerascnn._errors import InputError
 from kerascnn._runs import atomic_path, run_folder, write_json
 from kerascnn.data import Decoder, Finding, ImageData, Split
@@ -243,30 +243,44 @@ def load_run(path):
         `Run`.
 
     Raises:
-        InputError: there is no model, or it holds no labels.
+        InputError: there is no model, it cannot be opened (see `kerascnn.load_model`), or it
+            holds no labels that fit it, or no finite weights.
     """
-    file = Path(path) / "model.keras" if Path(path).is_dir() else Path(path)
+    file = _archive.model_file(path)
+    model = kerascnn.load_model(file)
+    with zipfile.ZipFile(file) as archive:
+        if _LABELS not in archive.namelist():
+            raise InputError(
+                f"{file} holds no labels, so it was not made by kerascnn finetune. "
+                "Open it with kerascnn.load_model."
+            )
+        text = archive.read(_LABELS)
+    for variable in model.weights:
+        if not np.isfinite(np.asarray(variable)).all():
+            raise InputError(
+                f"{file} cannot predict: {variable.path} holds NaN or infinity. "
+                "Train again with a lower learning rate."
+            )
     try:
-        model = kerascnn.load_model(file)
-    except InputError:
-        raise
-    except Exception as error:  # Keras raises almost anything about a file that is no model
+        return Run(model, _checked_labels(text, model))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(
-            f"{file} is damaged or no model that Keras can open: {_first_line(error)}"
-        ) from error
-    try:
-        with zipfile.ZipFile(file) as archive:
-            return Run(model, json.loads(archive.read(_LABELS)))
-    except (KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{file} holds no labels, so it was not made by kerascnn finetune. "
-            "Use keras.models.load_model for it."
+            f"The labels in {file} are damaged or of another model. Copy the file again."
         ) from error
 
 
-def _first_line(error):
-    line = (str(error).splitlines() or [type(error).__name__])[0]
-    return line if line.endswith(".") else line + "."
+def _checked_labels(text, model):
+    """labels.json as a dict that fits the model, or an error of some kind."""
+    labels = json.loads(text)
+    names = labels["class_names"]
+    listed = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not listed or len(set(names)) < len(names):
+        raise TypeError("class_names must be a list of different strs")
+    shape = (*labels["image_size"], labels["channels"])
+    fits = all(size in (None, given) for size, given in zip(model.input_shape, (None, *shape)))
+    if not fits or model.output_shape != (None, len(names)):
+        raise ValueError(f"{shape} -> {len(names)} classes")
+    return labels
 
 
 def _write_csv(path, columns, rows):

@@ -181,16 +181,63 @@ def test_what_is_no_run_is_said(folder, tmp_path):
     (tmp_path / "cut.keras").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text.keras").write_text("a model, honestly")
     for name in ("cut.keras", "text.keras"):
-        with pytest.raises(
-            InputError, match="is damaged or no model that Keras can open"
-        ) as caught:
-            load_run(tmp_path / name)
-        assert "\n" not in str(caught.value)
+        for opening in (load_run, kerascnn.load_model):
+            with pytest.raises(
+                InputError, match="is damaged or no model that Keras can open"
+            ) as caught:
+                opening(tmp_path / name)
+            assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match=r"No model at .*none"):
         load_run(tmp_path / "none")
     tiny_network().save(tmp_path / "plain.keras")
     with pytest.raises(InputError, match="holds no labels, so it was not made by"):
         load_run(tmp_path / "plain.keras")
+
+
+def with_labels(source, target, **changes):
+    """A copy of a model file with other labels."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            if name != "labels.json":
+                new.writestr(name, old.read(name))
+        new.writestr("labels.json", json.dumps(json.loads(old.read("labels.json")) | changes))
+    return target
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"class_names": ["circle", "square"]},
+        {"class_names": ["circle", "circle", "square"]},
+        {"class_names": ["circle", "square", 3]},
+        {"class_names": "abc"},
+        {"class_names": None},
+        {"image_size": [33, 32]},
+        {"image_size": 32},
+        {"image_size": [32]},
+        {"image_size": None},
+        {"channels": 1},
+        {"channels": [3]},
+        {"resize": "bend"},
+        {"resize": None},
+    ],
+    ids=str,
+)
+def test_labels_that_do_not_fit_are_refused(folder, tmp_path, changes):
+    path = with_labels(folder[0] / "run/model.keras", tmp_path / "a.keras", **changes)
+    with pytest.raises(InputError, match=r"The labels in .*a\.keras are damaged or of another m"):
+        load_run(path)
+
+
+def test_weights_that_are_no_numbers_are_refused(folder, tmp_path):
+    model = kerascnn.load_model(folder[0] / "run")
+    kernel, *rest = model.get_weights()
+    model.set_weights([np.full_like(kernel, np.nan), *rest])
+    model.save(tmp_path / "diverged.keras")
+    with zipfile.ZipFile(tmp_path / "diverged.keras", "a") as archive:
+        archive.write(folder[0] / "run/labels.json", "labels.json")
+    with pytest.raises(InputError, match=r"cannot predict: stage1_conv/kernel holds NaN"):
+        load_run(tmp_path / "diverged.keras")
 
 
 # Writing
