@@ -12,6 +12,10 @@ class InputError(ValueError):
     """
 
 
+class NonFiniteError(InputError, FloatingPointError):
+    """A training produced NaN or infinity; the message says where and what to try."""
+
+
 def one_of(value, choices, name):
     """Return `value` if it is among `choices`, else raise an `InputError` that suggests one.
 

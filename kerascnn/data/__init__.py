@@ -6,6 +6,7 @@ Nothing here imports Keras or TensorFlow until a data set for `fit` is made.
 import importlib
 
 _HOMES = {
+    "Augmented": "augmented",
     "Decoder": "decode",
     "decode_file": "decode",
     "Finding": "inventory",

@@ -141,6 +141,26 @@ class Split(EpochCounter):
         """The decoded photos with these numbers: uint8 array (n, H, W, C), values 0-255."""
         return self._read([self.digests[i] for i in indices], [self.paths[i] for i in indices])
 
+    def augment(self, *layers):
+        """This split with augmentation, for `fit`: see `Augmented`."""
+        from kerascnn.data.augmented import Augmented
+
+        return Augmented(self, layers)
+
+    def fingerprint(self):
+        """What decides the batches, as a dict of plain values: photos, labels, order, form."""
+        photos = hashlib.sha256("".join(self.digests).encode() + self.labels.tobytes())
+        return {
+            "photos": self.num_photos,
+            "photos_sha256": photos.hexdigest(),
+            "class_names": self.class_names,
+            "pixels": self.decoder.key,
+            "batch_size": self.batch_size,
+            "shuffle": self.shuffle,
+            "one_hot": self.one_hot,
+            "seed": self.seed,
+        }
+
     def class_weight(self):
         """{class number: weight} that gives every class the same total: N / (classes * count)."""
         counts = np.bincount(self.labels, minlength=len(self.class_names))

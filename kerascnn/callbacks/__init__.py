@@ -1,0 +1,5 @@
+"""Callbacks for `fit`: a run that continues after any end, and one that stops at a NaN."""
+
+from kerascnn.callbacks.resume import Resume
+
+__all__ = ["Resume"]

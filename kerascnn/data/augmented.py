@@ -1,0 +1,93 @@
+"""Augmented batches, each a pure function of (seed, epoch, index)."""
+
+import threading
+
+import keras
+import numpy as np
+
+from kerascnn._errors import InputError
+from kerascnn._random import generator
+from kerascnn.data.pipeline import EpochCounter
+
+__all__ = ["Augmented"]
+
+_MIXES_LABELS = (keras.layers.MixUp, keras.layers.CutMix)
+
+
+class Augmented(EpochCounter):
+    """A `Split` whose batches go through layers: made by `split.augment(layer, ...)`.
+
+    Keras's random layers draw from generators with a state, so what they draw depends on all they
+    drew before, and on the threads. Here their seeds are set before every batch, from (seed, epoch,
+    index): a batch is the same whenever and wherever it is asked for. A layer that is used here
+    must not be part of a model as well.
+
+    Args:
+        source: `Split`; its seed decides the draws too.
+        layers: layers that are called on float32 images (batch, H, W, C), 0-255, with
+            `training=True`, in this order. `MixUp` and `CutMix` also change the labels.
+
+    Attributes:
+        epoch: int >= 0. The epoch that is read now; may be set.
+
+    Raises:
+        InputError: a layer mixes labels and the split does not have `one_hot=True`.
+
+    >>> from kerascnn.data import from_arrays
+    >>> images = np.random.default_rng(0).integers(256, size=(40, 8, 8), dtype="uint8")
+    >>> split = from_arrays(images, [0, 1] * 20).train
+    >>> train = split.augment(keras.layers.RandomFlip("horizontal"))
+    >>> again = split.augment(keras.layers.RandomFlip("horizontal"))
+    >>> (train.batch(3, 0)[0] == again.batch(3, 0)[0]).all()
+    np.True_
+    """
+
+    def __init__(self, source, layers):
+        super().__init__()
+        self.source = source
+        self.layers = list(layers)
+        self._one_at_a_time = threading.Lock()  # the layers hold their seeds
+        mixing = [layer.name for layer in self.layers if isinstance(layer, _MIXES_LABELS)]
+        if mixing and not source.one_hot:
+            raise InputError(
+                f"{mixing[0]} mixes labels, which must be one-hot: make the data with one_hot=True."
+            )
+
+    @property
+    def num_batches(self):
+        """Number of batches in an epoch."""
+        return self.source.num_batches
+
+    def __getitem__(self, index):
+        super().__getitem__(index)
+        return self.batch(self.epoch, index)
+
+    def batch(self, epoch, index):
+        """Batch `index` of epoch `epoch`: (images, labels) as of the split, augmented."""
+        images, labels = self.source.batch(epoch, index)
+        draw = generator(self.source.seed, "augment", int(epoch), int(index))
+        with self._one_at_a_time:
+            for layer in self.layers:
+                images, labels = _apply(layer, images, labels, draw)
+        return keras.ops.convert_to_numpy(images), keras.ops.convert_to_numpy(labels)
+
+    def fingerprint(self):
+        """What decides the batches, as a dict of plain values."""
+        layers = [[type(layer).__name__, _plain_config(layer)] for layer in self.layers]
+        return {**self.source.fingerprint(), "augment": layers}
+
+
+def _apply(layer, images, labels, draw):
+    if not layer.built:
+        layer(images, training=True)  # makes its seeds
+    for variable in layer.variables:
+        if variable.name == "seed_generator_state":
+            variable.assign(np.array([draw.integers(2**31), 0]))
+    if isinstance(layer, _MIXES_LABELS):
+        mixed = layer({"images": images, "labels": labels}, training=True)
+        return mixed["images"], mixed["labels"]
+    return layer(images, training=True), labels
+
+
+def _plain_config(layer):
+    return {name: value for name, value in layer.get_config().items() if name != "name"}
