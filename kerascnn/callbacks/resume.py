@@ -9,7 +9,6 @@ import time
 import weakref
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from kerascnn._errors import InputError, NonFiniteError
