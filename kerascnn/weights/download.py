@@ -47,11 +47,11 @@ def fetch(name, row):
         InputError: there is no connection, or the file at the url is not the published one.
     """
     path = cache_folder() / row["file"]
-    if path.is_file():
-        if _fits(path, row):
-            return path
-        path.unlink()
     try:
+        if path.is_file():
+            if _fits(path, row):
+                return path
+            path.unlink()
         _download(name, row, path)
     except OSError as error:
         raise InputError(

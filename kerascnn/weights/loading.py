@@ -37,6 +37,8 @@ class Report:
         adapted: tuple of str, those among them whose kernel was fitted to another channel count.
         new: tuple of str, layers of the model that kept their start.
         skipped: tuple of str, layers of the file that were not used.
+        sha256: str, hexadecimal: of the file's bytes. Weights that have a name had to have the
+            hash that their publisher states; a file of your own had none to be compared with.
 
     >>> print(Report("a.weights.h5", loaded=("conv1", "fc6"), new=("output",)))
     2 layers loaded from a.weights.h5; new: output
@@ -47,6 +49,7 @@ class Report:
     adapted: tuple = ()
     new: tuple = ()
     skipped: tuple = ()
+    sha256: str = ""
 
     def __str__(self):
         parts = {"adapted": self.adapted, "new": self.new, "skipped": self.skipped}
@@ -64,7 +67,8 @@ def load(model, weights, *, builder=None, new=(), skip=(), adapt_input=False):
     Formats: what Keras 3 writes (`.weights.h5`); the published files of `keras.applications` for
     VGG16, VGG19 and ResNet v1 and v2 (`.h5`); `.safetensors` with the names of torchvision or timm
     for ResNet, Wide ResNet, ResNeXt, VGG and AlexNet. Published weights are kept in Keras's cache;
-    their hash, like that of packaged ones, is verified each time. Pickles are never opened.
+    their hash, like that of packaged ones, is verified each time. Pickles are never opened, and
+    HDF5 is tried in a process of its own first, because damage can crash its library.
 
     Args:
         model: a built `keras.Model` without nested models.
@@ -104,6 +108,7 @@ def load(model, weights, *, builder=None, new=(), skip=(), adapt_input=False):
     builder = builder or model.name
     file, source = _file(weights, builder, wanted)
     found, variant = read(file, source)
+    digest = _sha256(file)
     adapted = _fit.adapted_input(wanted, found)
     arrays = found | adapted if adapt_input else found
     unused = [name for name in found if name not in wanted]
@@ -116,7 +121,7 @@ def load(model, weights, *, builder=None, new=(), skip=(), adapt_input=False):
     for name, layer in wanted.items():
         layer.set_weights(arrays[name])
     used = tuple(adapted) if adapt_input else ()
-    return Report(source, tuple(wanted), used, new, tuple(unused))
+    return Report(source, tuple(wanted), used, new, tuple(unused), digest)
 
 
 def _file(weights, builder, wanted):
@@ -134,6 +139,13 @@ def _file(weights, builder, wanted):
         return _packaged(row), repr(weights)
     whole = any(name in _fit.HEAD for name in wanted)
     return fetch(builder, row if whole else row.get("notop", row)), repr(weights)
+
+
+def _sha256(file):
+    if isinstance(file, io.BytesIO):
+        return hashlib.sha256(file.getbuffer()).hexdigest()
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _unknown(weights, builder):

@@ -7,19 +7,20 @@ import ml_dtypes  # noqa: F401  (gives NumPy the bfloat16 of safetensors)
 import numpy as np
 import safetensors
 
+from kerascnn import _hdf5
 from kerascnn._errors import InputError
 from kerascnn.weights import from_keras, from_torch
 
 __all__ = ["legacy_layers", "read"]
 
-DAMAGED = (OSError, KeyError, AttributeError, RuntimeError, TypeError, ValueError)
+DAMAGED = (OSError, KeyError, AttributeError, RuntimeError, TypeError, ValueError, IndexError)
 
 
 def read(file, source):
     """All arrays of a weights file, under the layer names of kerascnn.
 
     Args:
-        file: path, or a binary file object of HDF5.
+        file: path, or a binary file object of HDF5 that is known to be whole.
         source: str that names the file in messages.
 
     Returns:
@@ -27,30 +28,28 @@ def read(file, source):
         None.
 
     Raises:
-        InputError: the file is missing, damaged, or of a format or with names that are unknown.
+        InputError: the file is missing, damaged, of a format or with names that are unknown, or
+            holds NaN or infinity.
     """
     if isinstance(file, Path):
         _check_readable(file)
         if file.suffix == ".safetensors":
-            return from_torch.convert(_tensors(file, source), source)
-    layers = _keras_layers(file, source)
-    return from_keras.convert(layers) if from_keras.recognises(layers) else (layers, None)
+            return _converted(from_torch.convert, _tensors(file, source), source)
+    return _converted(_from_keras, _keras_layers(file, source), source)
 
 
 def _check_readable(path):
     try:
         path.open("rb").close()
-    except OSError as error:
-        raise InputError(
-            f"Cannot read the weights {path}: {error.strerror}. Check the path."
-        ) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", error)
+        raise InputError(f"Cannot read the weights {path}: {reason}. Check the path.") from error
 
 
 def _tensors(path, source):
     try:
         with safetensors.safe_open(path, "numpy") as file:
-            names = file.keys()
-            return {n: file.get_tensor(n).astype("float32", copy=False) for n in names}
+            return {name: _float32(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, *DAMAGED) as error:
         raise InputError(
             f"{source} is not a whole .safetensors file: it is truncated, damaged or of another "
@@ -59,17 +58,58 @@ def _tensors(path, source):
 
 
 def _keras_layers(file, source):
+    reason = hdf5_refusal(file) if isinstance(file, Path) else None
     try:
+        if reason:
+            raise ValueError(reason)
         with h5py.File(file) as opened:
             layers = _current_layers(opened) if "layers" in opened else legacy_layers(opened)
             if not layers:
                 raise ValueError("no layers")
-            return layers
+            return {str(name): list(map(_float32, arrays)) for name, arrays in layers.items()}
     except DAMAGED as error:
         raise InputError(
-            f"{source} is not a whole Keras 3 weights file: it is truncated, damaged or of another "
-            "format. Copy it again, or write it with `model.save_weights`."
+            f"{source} is not a whole Keras 3 weights file: it "
+            f"{reason or 'is truncated, damaged or of another format'}. Copy it again, or write it "
+            "with `model.save_weights`."
         ) from error
+
+
+def hdf5_refusal(path):
+    """Why the HDF5 file at `path` cannot be used, in a few words, or None."""
+    with path.open("rb") as file:
+        return _hdf5.refusal(file)
+
+
+def _float32(array):
+    if array.dtype.kind not in "biufV":  # V: bfloat16
+        raise TypeError(f"arrays of {array.dtype}")
+    with np.errstate(over="ignore"):  # infinity is refused
+        return array.astype(np.float32, copy=False)
+
+
+def _from_keras(layers, source):
+    return from_keras.convert(layers) if from_keras.recognises(layers) else (layers, None)
+
+
+def _converted(convert, layers, source):
+    """`convert(layers, source)`, or one sentence where the arrays are not those of their names."""
+    try:
+        converted, variant = convert(layers, source)
+    except InputError:
+        raise
+    except DAMAGED as error:
+        raise InputError(
+            f"The arrays of {source} are not what their names say, so it is of another network or "
+            "damaged. Copy it again, or write it with `model.save_weights`."
+        ) from error
+    for name, arrays in converted.items():
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise InputError(
+                f"{source} holds NaN or infinity in `{name}`: the training that wrote it failed. "
+                "Take the weights of an earlier epoch."
+            )
+    return converted, variant
 
 
 def _current_layers(file):

@@ -130,7 +130,10 @@ def test_names_of_another_form_are_told():
 
 def test_report_of_a_plain_load(path):
     report = weights.load(LeNet5(), path)
-    assert report == weights.Report(str(path), ("c1", "s2", "c3", "s4", "c5", "f6", "output"))
+    layers = ("c1", "s2", "c3", "s4", "c5", "f6", "output")
+    digest = weights.entry("LeNet5", "mnist")["sha256"]
+    assert report == weights.Report(str(path), layers, sha256=digest)
+    assert weights.load(LeNet5(), "mnist", builder="LeNet5").sha256 == digest
     assert str(report) == f"7 layers loaded from {path}"
     assert weights.load(LeNet5(), None).loaded == ()
 
