@@ -1,0 +1,175 @@
+"""A training that became NaN ends in that step, names the layer and leaves good weights."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerascnn import InputError, NonFiniteError
+from kerascnn.callbacks import NaNWatch, Resume
+from kerascnn.data import from_arrays
+
+LOSS = "sparse_categorical_crossentropy"
+
+
+@pytest.fixture(scope="module")
+def data():
+    images = np.random.default_rng(0).integers(256, size=(64, 12, 12, 3), dtype="uint8")
+    return from_arrays(images, [0, 1] * 32, batch_size=8).train
+
+
+def network(rate=0.01, loss=LOSS, scaled=True, activation="softmax", **options):
+    keras.utils.set_random_seed(0)
+    layers = [
+        keras.layers.Conv2D(4, 3, name="conv1"),
+        keras.layers.BatchNormalization(name="bn"),
+        keras.layers.ReLU(),
+        keras.layers.Conv2D(4, 3, activation="relu", name="conv2"),
+        keras.layers.Flatten(),
+        keras.layers.Dense(2, activation=activation, name="out"),
+    ]
+    scale = [keras.layers.Rescaling(1 / 127.5, -1)] if scaled else []
+    model = keras.Sequential([keras.Input((12, 12, 3)), *scale, *layers])
+    model.compile(keras.optimizers.SGD(rate, **options), loss)
+    return model
+
+
+def log_of_zero(labels, predictions):
+    return keras.ops.log(0.0 * predictions[:, 0])
+
+
+class Counter(keras.callbacks.Callback):
+    """The weights at the beginning of the epoch, and the steps since."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.begin, self.steps = self.model.get_weights(), 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps += 1
+
+
+class Spoiled(keras.utils.PyDataset):
+    """Batches of which number `bad` holds a NaN."""
+
+    num_batches = 3
+
+    def __init__(self, data, bad):
+        super().__init__()
+        self.source, self.bad = data, bad
+
+    def batch(self, epoch, index):
+        images, labels = self.source.batch(epoch, index)
+        images[0, 0, 0, 0] = np.nan if index == self.bad else 0
+        return images, labels
+
+    def __getitem__(self, index):
+        return self.batch(0, index)
+
+
+def failure(model, data, *callbacks, watch=None):
+    """The error of a training that fails, and its `Counter`."""
+    counter = Counter()
+    callbacks = [counter, watch or NaNWatch(data), *callbacks]
+    with pytest.raises(NonFiniteError) as caught:
+        model.fit(data, epochs=3, callbacks=callbacks, shuffle=False, verbose=0)
+    return str(caught.value), counter
+
+
+CASES = {
+    "a layer overflows": (
+        {"rate": 1e20, "activation": None},
+        ["'conv2' is the first whose output is not finite", "learning rate than 1e+20, e.g. 1e+19"],
+        ["Rescaling", "logarithms"],
+    ),
+    "weights overflow": (
+        {"rate": 1e12},
+        ["'conv2'", "'sequential/conv1/kernel' is the first of", "global_clipnorm"],
+        ["Rescaling", "logarithms"],
+    ),
+    "nothing scales": (
+        {"rate": 1e12, "scaled": False, "clipnorm": 1e30},
+        ["Rescaling(1 / 127.5, -1) as first layer: inputs reach 255"],
+        ["global_clipnorm"],
+    ),
+    "the loss": (
+        {"loss": log_of_zero},
+        ["The loss is infinite in epoch 1, step 1", "every output is finite", "logarithms"],
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("options, told, untold", CASES.values(), ids=CASES)
+def test_the_cause_is_named(data, options, told, untold):
+    keras.utils.clear_session()
+    model = network(**options)
+    message, counter = failure(model, data)
+    assert all(text in message for text in told), message
+    assert not any(text in message for text in untold), message
+    for weight, good in zip(model.get_weights(), counter.begin):
+        np.testing.assert_array_equal(weight, good)
+
+
+@pytest.mark.parametrize("bad", [0, 1, 2])
+def test_a_bad_batch_is_named_in_its_step(data, bad):
+    spoiled = Spoiled(data, bad)
+    message, counter = failure(network(), spoiled)
+    assert f"epoch 1, step {bad + 1}: the images of the batch hold NaN" in message
+    assert counter.steps == bad + 1 and "learning rate" not in message
+
+
+def test_without_the_data_the_weights_tell(data):
+    keras.utils.clear_session()
+    message, _ = failure(network(1e12), data, watch=NaNWatch())
+    assert "'sequential/conv1/kernel' is the first of" in message
+
+
+def test_fewer_looks_at_the_weights(data):
+    """The statistics of `bn` turn NaN, which training's loss never sees."""
+
+    class Poison(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if batch == 1:
+                self.model.get_layer("bn").moving_mean.assign(np.full(4, np.nan, np.float32))
+
+    for every_steps, step in ((1, 2), (3, 3)):
+        message, counter = failure(network(), data, Poison(), watch=NaNWatch(data, every_steps))
+        assert f"A weight is NaN or infinite in epoch 1, step {step}" in message
+        assert "bn/moving_mean" in message and counter.steps == step
+
+
+def test_a_healthy_training_is_left_alone(data):
+    runs = []
+    for callbacks in ([], [NaNWatch(data)]):
+        model = network()
+        model.fit(data, epochs=2, callbacks=callbacks, shuffle=False, verbose=0)
+        runs.append(model.get_weights())
+        data.epoch = 0
+    for plain, watched in zip(*runs):
+        np.testing.assert_array_equal(plain, watched)
+
+
+def test_in_resume_the_checkpoint_comes_back(data, tmp_path):
+    """Two good epochs, then a rate that breaks it."""
+
+    class Break(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.good = [np.array(v) for v in self.model.optimizer.variables]
+                self.weights = self.model.get_weights()
+                self.model.optimizer.learning_rate = 1e12
+
+    model, breaks = network(momentum=0.9), Break()
+    resume = Resume(tmp_path, data, [NaNWatch(data), breaks])
+    with pytest.raises(NonFiniteError, match=r"The model is as it was after 1 epoch"):
+        model.fit(resume.data, epochs=3, callbacks=[resume], shuffle=False, verbose=0)
+    for variable, good in zip(model.optimizer.variables, breaks.good):
+        np.testing.assert_array_equal(variable, good)
+    for weight, good in zip(model.get_weights(), breaks.weights):
+        np.testing.assert_array_equal(weight, good)
+    assert Resume(tmp_path, data).initial_epoch == 1
+
+
+@pytest.mark.parametrize("every_steps", [0, -1, 1.5, "epoch"])
+def test_bad_arguments(every_steps):
+    with pytest.raises(InputError, match="every_steps must be an int >= 1"):
+        NaNWatch(every_steps=every_steps)
