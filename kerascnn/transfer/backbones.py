@@ -271,11 +271,15 @@ def _load(model, path, row):
 
     A file with the classification top fits a model without.
     """
+    from kerascnn.weights.reading import DAMAGED, not_finite
+
     try:
         with _open(path) as file:
             in_order = _arrays_in_order(file)
             total = len(in_order) if in_order else _count(file)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
+    except InputError:
+        raise
+    except DAMAGED as error:
         raise InputError(
             f"{path} is damaged or not a weights file of Keras. Copy or download it again."
         ) from error
@@ -288,20 +292,28 @@ def _load(model, path, row):
         )
     try:
         model = _set_in_order(model, in_order) if in_order else _set_by_structure(model, path)
-    except ValueError as error:
+    except DAMAGED as error:
         raise InputError(
             f"{path} does not fit this {row.name}: its arrays have other shapes. Check the name "
             "and its options, such as alpha and classes."
         ) from error
     _fix_efficientnet(model)
+    if bad := not_finite(model):
+        raise InputError(f"{path} holds NaN or infinity in {bad}. Take weights of another epoch.")
     return model
 
 
 def _open(path):
     import h5py
 
+    from kerascnn import _archive
+    from kerascnn.weights.reading import hdf5_refusal
+
     if path.suffix != ".keras":
+        if reason := hdf5_refusal(path):
+            raise ValueError(reason)
         return h5py.File(path)
+    _archive.check(path)
     with zipfile.ZipFile(path) as archive:
         return h5py.File(io.BytesIO(archive.read("model.weights.h5")))
 

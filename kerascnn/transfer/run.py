@@ -23,6 +23,7 @@ from kerascnn.transfer._page import page, versions
 from kerascnn.transfer._scores import scores
 from kerascnn.transfer.choose import Plan
 from kerascnn.transfer.probe import accuracy
+from kerascnn.weights.reading import not_finite
 
 __all__ = ["Result", "Run", "load_run"]
 
@@ -255,12 +256,11 @@ def load_run(path):
                 "Open it with kerascnn.load_model."
             )
         text = archive.read(_LABELS)
-    for variable in model.weights:
-        if not np.isfinite(np.asarray(variable)).all():
-            raise InputError(
-                f"{file} cannot predict: {variable.path} holds NaN or infinity. "
-                "Train again with a lower learning rate."
-            )
+    if bad := not_finite(model):
+        raise InputError(
+            f"{file} cannot predict: {bad} holds NaN or infinity. "
+            "Train again with a lower learning rate."
+        )
     try:
         return Run(model, _checked_labels(text, model))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -11,7 +11,7 @@ from kerascnn import _hdf5
 from kerascnn._errors import InputError
 from kerascnn.weights import from_keras, from_torch
 
-__all__ = ["legacy_layers", "read"]
+__all__ = ["hdf5_refusal", "legacy_layers", "not_finite", "read"]
 
 DAMAGED = (OSError, KeyError, AttributeError, RuntimeError, TypeError, ValueError, IndexError)
 
@@ -147,3 +147,9 @@ def _names(group, attribute):
         keys.append(f"{attribute}{len(keys)}")
     names = [name for key in keys for name in group.attrs[key]]
     return [name.decode() if isinstance(name, bytes) else name for name in names]
+
+
+def not_finite(model):
+    """The path of the first variable of a `keras.Model` that holds NaN or infinity, or None."""
+    bad = (v.path for v in model.weights if not np.isfinite(np.asarray(v)).all())
+    return next(bad, None)

@@ -266,6 +266,16 @@ def test_lenet5_from_a_file_and_in_other_sizes(tmp_path):
     assert wide.output_shape == (None, 3, 5, 120)
 
 
+@pytest.mark.parametrize("name", ["a.weights.h5", "a.keras"])
+def test_weights_that_are_no_numbers_are_refused(name, tmp_path):
+    model = models.LeNet5(weights="mnist")
+    kernel, *rest = model.get_weights()
+    model.set_weights([np.full_like(kernel, np.inf), *rest])
+    (model.save if name == "a.keras" else model.save_weights)(tmp_path / name)
+    with pytest.raises(InputError, match=r"a\..* holds NaN or infinity in c1/kernel"):
+        backbone("LeNet5", tmp_path / name)
+
+
 def test_features_of_a_file_with_the_top_and_without_are_equal(shared_data):
     with_top = backbone("MobileNet", shared_data("weights/mobilenet_0.25_128.weights.h5"), **SMALL)
     without = shared_data("weights/mobilenet_0.25_128_notop.weights.h5")
@@ -405,7 +415,7 @@ def test_truncated_file_is_refused(file, share, files, tmp_path):
     data = files[file].read_bytes()
     path = tmp_path / file
     path.write_bytes(data[: int(share * len(data))])
-    with pytest.raises(InputError, match="is damaged or not a weights file"):
+    with pytest.raises(InputError, match="is damaged or (not a weights file|no model)"):
         backbone("MobileNet", path, **SMALL)
 
 
