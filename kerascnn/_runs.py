@@ -11,6 +11,8 @@ from pathlib import Path
 
 from kerascnn._errors import InputError
 
+CHECKPOINTS = "checkpoints"  # what a run folder keeps when it is not finished
+
 
 @contextlib.contextmanager
 def atomic_path(path):
@@ -83,8 +85,9 @@ def said_simply(path):
 def run_folder(path):
     """Yield an empty folder to fill; when the block ends without error it becomes `path`.
 
-    So a run folder is complete or it is not there. What a killed run left behind
-    (`<path>.partial`) is replaced; one that another process is still filling is refused.
+    So a run folder is complete or it is not there. What a run that was stopped left behind
+    (`<path>.partial`) is replaced, but for the folder `checkpoints` in it, from which the next run
+    may continue, and which goes at the end; one that another process still fills is refused.
 
     Args:
         path: str or path of a folder that does not exist yet, or is empty.
@@ -115,12 +118,15 @@ def run_folder(path):
         except FileNotFoundError:  # its parent exists and takes no folders, such as /proc
             raise InputError(f"No folder can be made at {path}. Choose another one.") from None
     with said_simply(path), lock(partial):
-        _empty(partial)
+        _empty(partial, keep=CHECKPOINTS)
         try:
             yield partial
         except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                _empty(partial, keep=CHECKPOINTS)
+                partial.rmdir()  # unless there are checkpoints
             raise
+        shutil.rmtree(partial / CHECKPOINTS, ignore_errors=True)
         try:
             partial.replace(path)
         except OSError as error:  # hours of work: never thrown away for a name
@@ -130,9 +136,10 @@ def run_folder(path):
             ) from error
 
 
-def _empty(folder):
+def _empty(folder, keep=None):
     for old in folder.iterdir():
-        shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
+        if old.name != keep:
+            shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
 
 
 @contextlib.contextmanager

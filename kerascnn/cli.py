@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from kerascnn._console import Lines, described, starting_keras, table
+from kerascnn._console import Lines, described, native_messages_aside, starting_keras, table
 from kerascnn._errors import InputError
 
 __all__ = ["app", "main"]
@@ -141,6 +141,13 @@ def finetune(
     ] = None,
     engine: _Engine = "auto",
     precision: _Precision = "float32",
+    reproducible: Annotated[
+        bool,
+        typer.Option(
+            "--reproducible",
+            help="Repeat to the bit on this machine: slower; --engine auto is not by speed.",
+        ),
+    ] = False,
     json_: _Json = False,
 ):
     """Train a classifier on a folder of photos and write a run folder.
@@ -151,7 +158,8 @@ def finetune(
 
     Example: kerascnn finetune photos/ --backbone MobileNetV2 --output run/
     """
-    from kerascnn._runs import run_folder
+    from kerascnn import _random
+    from kerascnn._runs import CHECKPOINTS, run_folder
     from kerascnn.transfer._options import check_engine, check_training
 
     check_training(strategy, epochs, learning_rate, seed)
@@ -164,6 +172,9 @@ def finetune(
     verbose = not context.obj["quiet"]
     start = time.perf_counter()
     with run_folder(output) as folder:  # refused now rather than after the training
+        if reproducible:
+            with native_messages_aside():
+                _random.reproducible(seed)
         data, weights = _read(
             photos, backbone, weights, image_size, resize, seed, manifest, verbose
         )
@@ -173,7 +184,7 @@ def finetune(
         result = transfer.finetune(
             data, backbone, strategy, weights=weights, epochs=epochs,
             learning_rate=learning_rate, engine=engine, precision=precision, seed=seed,
-            verbose=verbose,
+            checkpoints=folder / CHECKPOINTS, verbose=verbose,
         )  # fmt: skip
         result.timings = {"read photos, start TensorFlow": reading, **result.timings}
         result.write(folder)

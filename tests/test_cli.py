@@ -534,4 +534,5 @@ def test_control_c_in_the_middle_of_training(photos, tmp_path):
     assert time.perf_counter() - start < 10
     assert command.returncode == 130, err
     assert "Traceback" not in err and "kerascnn: Stopped." in err.splitlines()[-1]
-    assert not any(path.name.startswith("run") for path in tmp_path.iterdir())
+    assert "Finishing this step" in err and not (tmp_path / "run").exists()
+    assert [path.name for path in (tmp_path / "run.partial").iterdir()] == ["checkpoints"]

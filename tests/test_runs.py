@@ -190,6 +190,20 @@ def test_what_a_killed_run_left_is_replaced(tmp_path):
     assert (tmp_path / "outside" / "precious").read_text() == "p"
 
 
+def test_checkpoints_survive_a_stop_and_go_at_the_end(tmp_path):
+    for error in (KeyboardInterrupt, InputError):
+        with pytest.raises(error), run_folder(tmp_path / "a") as partial:
+            (partial / "checkpoints").mkdir(exist_ok=True)
+            (partial / "checkpoints" / "one").touch()
+            (partial / "model.keras").write_text("half")
+            raise error
+        assert names(tmp_path) == ["a.partial"] and names(partial) == ["checkpoints"]
+    with run_folder(tmp_path / "a") as partial:
+        assert names(partial / "checkpoints") == ["one"]
+        (partial / "model.keras").write_text("m")
+    assert names(tmp_path) == ["a"] and names(tmp_path / "a") == ["model.keras"]
+
+
 HOLD = """
 import sys, time
 from kerascnn._runs import run_folder

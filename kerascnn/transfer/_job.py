@@ -1,16 +1,19 @@
 """One fine-tuning: its plan, its stages, what each of them gained."""
 
 import contextlib
+import hashlib
+import json
 import logging
 import shutil
 import sys
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
 
 from kerascnn import _graph
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, NonFiniteError
 from kerascnn._runs import said_simply
 from kerascnn.data import cache_folder
 from kerascnn.transfer import _training
@@ -27,10 +30,11 @@ _log = logging.getLogger("kerascnn")
 class Job:
     """What was decided, trained and measured so far; `run` does it all."""
 
-    def __init__(self, data, config, verbose):
+    def __init__(self, data, config, verbose, checkpoints=None):
         self.data = data
         self.config = config
         self.verbose = verbose
+        self.checkpoints = checkpoints  # folder, or None
         self.options = {"seed": config["seed"], "progress": verbose}
         self.extractors, self.engines = {}, set()
         self.history, self.stages, self.timings, self.tables = [], [], {}, []
@@ -52,6 +56,7 @@ class Job:
             self.network = network_for(backbone, weights, self.data)
             self.config["weights_digest"] = _graph.weights_digest(self.network)
             self.boundary = self.find_boundary()
+        self.checkpoints = self.checkpoints and self.own_folder(Path(self.checkpoints))
         self.decide()
         if self.class_weight:
             self.plan.reasons.append("classes of few photos count as much as those of many")
@@ -61,6 +66,15 @@ class Job:
         if self.plan.strategy == "full":
             self.whole()
         return self.finish()
+
+    def own_folder(self, checkpoints):
+        """The folder of this job's checkpoints; those that another one left there are deleted."""
+        job = [self.config, self.data.train.fingerprint(), self.data.validation.fingerprint()]
+        name = hashlib.sha256(json.dumps(job, default=str).encode()).hexdigest()[:16]
+        for other in checkpoints.glob("*"):
+            if other.name != name:
+                shutil.rmtree(other, ignore_errors=True)
+        return checkpoints / name
 
     # --- 1: what to do, and a linear classifier ----------------------------------------------
 
@@ -212,13 +226,21 @@ class Job:
         )
         held = _training.Batches(reader("validation"), self.data.validation)
         before = model.get_weights()
+        checkpoints = self.checkpoints and self.checkpoints / stage
+        say = lambda line: self.say(f"{stage}: {line}")  # noqa: E731
         with self.timed(stage):
-            say = lambda line: self.say(f"{stage}: {line}")  # noqa: E731
-            rows = _training.fit(model, batches, held, rate, self.config["epochs"], say)
-            guess = _training.predict(model, held)
-            finite = np.isfinite(model.predict_on_batch(batches[0][0])).all()
+            try:
+                rows = _training.fit(
+                    model, batches, held, rate, self.config["epochs"], say, checkpoints
+                )
+                guess = _training.predict(model, held)
+            except NonFiniteError as error:
+                model.set_weights(before)
+                say(f"given up. {error}")
+                self.record(stage, f"{what} (not kept: {error})", rate, 0, None)
+                return
         self.history += [{"stage": stage, **row} for row in rows]
-        if finite and self.no_worse(guess):
+        if self.no_worse(guess):
             self.guess = guess
             self.trained = model, reader
         else:

@@ -1,13 +1,17 @@
 """One stage of training by gradients: its batches, its fit, its history."""
 
+import datetime
+
 import keras
 import numpy as np
 
 from kerascnn._random import generator, permutation
+from kerascnn.callbacks import NaNWatch, Resume
 
 COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
 _LABEL_SMOOTHING = 0.1  # Szegedy et al. 2016, arXiv:1512.00567, Sec. 7
 _PATIENCE = 4  # epochs without a better validation loss
+_EVERY = datetime.timedelta(minutes=5)  # between checkpoints, beside those of every epoch
 _IMBALANCE = 10  # largest class over smallest, from which classes are weighted
 
 
@@ -23,6 +27,7 @@ class Batches(keras.utils.PyDataset):
         super().__init__()
         self._read, self._views, self._seed = read, views, seed
         self._batch_size = batch_size
+        self._split = split
         self.num_photos = split.num_photos
         classes = range(len(split.class_names))
         self._targets = np.eye(len(classes), dtype=np.float32)[split.labels]
@@ -32,8 +37,14 @@ class Batches(keras.utils.PyDataset):
         self.epoch = 0
         self._rows = None, None  # of an epoch, (epoch, rows)
 
-    def __len__(self):
+    @property
+    def num_batches(self):
         return -(-self.num_photos // self._batch_size)
+
+    def fingerprint(self):
+        """What decides the batches beside what they are read from."""
+        weights = None if self._weights is None else sorted({float(w) for w in self._weights})
+        return {**self._split.fingerprint(), "views": self._views, "weights": weights}
 
     def rows(self, epoch):
         """The rows of an epoch in their order, int64 array (N,)."""
@@ -44,26 +55,33 @@ class Batches(keras.utils.PyDataset):
         return views[order] * self.num_photos + order
 
     def __getitem__(self, index):
-        epoch, rows = self._rows
-        if epoch != self.epoch:
-            rows = self.rows(self.epoch)
-            self._rows = self.epoch, rows
+        return self.batch(self.epoch, index)
+
+    def batch(self, epoch, index):
+        """Batch `index` of epoch `epoch`: (inputs, labels) or (inputs, labels, weights)."""
+        known, rows = self._rows
+        if epoch != known:
+            rows = self.rows(epoch)
+            self._rows = epoch, rows
         rows = rows[index * self._batch_size : (index + 1) * self._batch_size]
         photos = rows % self.num_photos
         batch = self._read(rows), self._targets[photos]
         return batch if self._weights is None else (*batch, self._weights[photos])
 
 
-def fit(model, batches, held, rate, epochs, say):
+def fit(model, batches, held, rate, epochs, say, checkpoints=None):
     """Compile and fit; afterwards the model has the weights of its best epoch.
 
     AdamW, one epoch of warm-up to `rate`, cosine decay; stops after four epochs without a lower
-    loss on `held`, if that has photos.
+    loss on `held`, if that has photos. With a folder of `checkpoints` it continues from there.
 
     Returns:
         List of dicts, one per epoch: epoch (from 1), COLUMNS, learning_rate at its end.
+
+    Raises:
+        NonFiniteError: loss or weights became NaN or infinite.
     """
-    steps = len(batches)
+    steps = batches.num_batches
     warmup = steps if steps > 1 else 0  # its first step has rate 0: of one step nothing would stay
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0 if warmup else rate,
@@ -77,16 +95,19 @@ def fit(model, batches, held, rate, epochs, say):
         keras.losses.CategoricalCrossentropy(label_smoothing=_LABEL_SMOOTHING),
         metrics=["accuracy"],
     )
-    callbacks = [_Epochs(batches, epochs, say)]
+    callbacks = [NaNWatch(batches), _Epochs(batches, epochs, say)]
     if held.num_photos:
         best = keras.callbacks.EarlyStopping(patience=_PATIENCE, restore_best_weights=True)
         callbacks.append(best)
+    run = {"x": batches, "callbacks": callbacks}
+    if checkpoints:
+        resume = Resume(checkpoints, batches, callbacks, every=_EVERY)
+        run = {"x": resume.data, "callbacks": [resume], "initial_epoch": resume.initial_epoch}
     logs = model.fit(
-        batches,
+        **run,
         validation_data=held if held.num_photos else None,
         epochs=epochs,
         shuffle=False,  # the batches own their order
-        callbacks=callbacks,
         verbose=0,
     ).history
     rows = []
@@ -99,7 +120,7 @@ def fit(model, batches, held, rate, epochs, say):
 
 def predict(model, batches):
     """Class probabilities of all photos in order, float32 array (N, classes)."""
-    parts = [model.predict_on_batch(batches[i][0]) for i in range(len(batches))]
+    parts = [model.predict_on_batch(batches[i][0]) for i in range(batches.num_batches)]
     return np.concatenate([np.empty((0, model.output_shape[-1]), np.float32), *parts])
 
 

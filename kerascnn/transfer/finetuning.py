@@ -1,6 +1,7 @@
 """Photos -> a classifier: linear probe, then the last stage, then the whole network, as planned."""
 
-from kerascnn._runs import run_folder
+from kerascnn._random import is_reproducible
+from kerascnn._runs import CHECKPOINTS, run_folder
 from kerascnn.transfer._job import Job
 from kerascnn.transfer._options import check_engine, check_training
 
@@ -21,6 +22,7 @@ def finetune(
     precision="float32",
     seed=0,
     output=None,
+    checkpoints=None,
     verbose=True,
 ):
     """Adapt a pretrained network to a folder of photos.
@@ -51,6 +53,8 @@ def finetune(
         engine, precision: what runs the frozen part; see `kc.transfer.extract_features`.
         seed: int. Order of the photos and choice of views.
         output: path of a run folder to write (see `Result.save`), or None.
+        checkpoints: path of a folder, or None: in `<output>.partial`, if there is an output. A call
+            that was stopped at any moment continues from there when it is made again.
         verbose: bool. Progress on stderr.
 
     Returns:
@@ -71,12 +75,12 @@ def finetune(
         "strategy": strategy, "epochs": epochs, "learning_rate": learning_rate, "views": views,
         "class_weight": class_weight, "engine": engine, "precision": precision, "seed": seed,
         "backbone": backbone if named else backbone.name,
-        "weights": str(weights) if named and weights else None,
+        "weights": str(weights) if named and weights else None, "reproducible": is_reproducible(),
     }  # fmt: skip
-    job = Job(data, config, verbose)
     if output is None:
-        return job.run(backbone, weights)
+        return Job(data, config, verbose, checkpoints).run(backbone, weights)
     with run_folder(output) as folder:  # refused now rather than after the training
+        job = Job(data, config, verbose, checkpoints or folder / CHECKPOINTS)
         result = job.run(backbone, weights)
         result.write(folder)
     return result

@@ -23,7 +23,7 @@ def parts(counts=(40, 30)):
 
 
 def rows_of(batches):
-    return np.concatenate([batches[i][0] for i in range(len(batches))])
+    return np.concatenate([batches[i][0] for i in range(batches.num_batches)])
 
 
 def recorded(split, **options):
@@ -35,7 +35,7 @@ def test_an_epoch_reads_each_photo_once_in_one_of_its_views():
     split = parts().train
     batches = recorded(split, views=3, seed=7, batch_size=16)
     rows = rows_of(batches)
-    assert len(batches) == 4 and [len(batches[i][0]) for i in range(4)] == [16, 16, 16, 8]
+    assert batches.num_batches == 4 and [len(batches[i][0]) for i in range(4)] == [16, 16, 16, 8]
     assert sorted(rows % 56) == list(range(56)) and set(rows // 56) == {0, 1, 2}
     labels = np.concatenate([batches[i][1] for i in range(4)])
     np.testing.assert_array_equal(labels, np.eye(2)[split.labels[rows % 56]])
@@ -67,7 +67,7 @@ def test_class_weights_are_sample_weights():
     weight = class_weight("balanced", split)
     batches = recorded(split, seed=0, class_weight=weight)
     photos, targets, weights = (
-        np.concatenate(p) for p in zip(*map(batches.__getitem__, range(len(batches))))
+        np.concatenate(p) for p in zip(*map(batches.__getitem__, range(batches.num_batches)))
     )
     for number in (0, 1):  # each class weighs as much as the other
         assert abs(weights[targets[:, number] == 1].sum() - len(photos) / 2) < 1e-3
@@ -170,7 +170,7 @@ def test_the_same_seed_gives_the_same_weights():
 def test_the_only_step_of_an_epoch_trains():
     split = parts((12, 12)).train
     batches, model = Batches(photos(split), split, seed=0), classifier()
-    assert len(batches) == 1
+    assert batches.num_batches == 1
     before = model.get_weights()
     fit(model, batches, Batches(photos(split), parts((2, 2)).test), 0.05, 1, lambda line: None)
     assert any((old != new).any() for old, new in zip(before, model.get_weights()))
