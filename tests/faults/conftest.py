@@ -1,0 +1,12 @@
+"""The process in which damaged files are opened."""
+
+import pytest
+
+from tests.faults.corruption import Elsewhere
+
+
+@pytest.fixture(scope="module")
+def elsewhere():
+    process = Elsewhere()
+    yield process
+    process.close()
