@@ -106,7 +106,11 @@ class Decoder:
         return self.decode(data)[0]
 
     def decode(self, data):
-        """As calling it, but returns the array and what was noticed, a tuple of short strings."""
+        """As calling it, but returns the array and what was noticed, a tuple of short strings.
+
+        Always "format JPEG" and "size 640x480" (upright, before resizing); where it applies
+        "animated", "rotated by EXIF" and "mode CMYK".
+        """
         if not data:
             raise InputError("empty file")
         with _quiet:
@@ -149,6 +153,9 @@ class Decoder:
         if image.mode not in ("RGB", mode):
             notes.append(f"mode {image.mode}")
         image = _flatten(image if turn is None else image.transpose(turn), mode)
+        if (image.width < image.height) != (width < height):  # it lay on its side
+            width, height = height, width
+        notes.append(f"size {width}x{height}")
         pixels = np.array(self._resized(image))
         return pixels.reshape(*pixels.shape[:2], self.channels), tuple(notes)
 

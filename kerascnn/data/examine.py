@@ -18,7 +18,7 @@ from kerascnn._runs import said_simply
 from kerascnn.data.decode import expected_suffixes
 from kerascnn.data.store import RowStore, cache_folder
 
-__all__ = ["Examined", "examine", "file_reader"]
+__all__ = ["Examined", "examine", "file_reader", "stored_pixels"]
 
 _WINDOW = 64  # photos in memory at a time
 _MAX_BYTES = 256_000_000  # a larger file is not read at all
@@ -30,7 +30,7 @@ class Examined:
 
     Attributes:
         digest: str, SHA-256 of its bytes, hexadecimal; None if it could not be read.
-        notes: tuple of str, what `Decoder.decode` noticed.
+        notes: tuple of str, what `Decoder.decode` noticed, and "bytes 12345".
         error: str, why it is unusable, or None.
 
     >>> Examined(None, error="unreadable: Permission denied").error
@@ -51,10 +51,11 @@ class Examined:
             kind, _, value = note.partition(" ")
             if kind == "mode":
                 found.append((f"not RGB ({value}), converted", name))
-            elif kind != "format":
+            elif kind == "format":
+                if Path(name).suffix.lower() not in {"", *expected_suffixes(value)}:
+                    found.append(("file name does not fit its format", f"{name} (is {value})"))
+            elif kind not in ("size", "bytes"):
                 found.append((note, name))
-            elif Path(name).suffix.lower() not in {"", *expected_suffixes(value)}:
-                found.append(("file name does not fit its format", f"{name} (is {value})"))
         return found
 
 
@@ -79,7 +80,7 @@ def examine(files, total, decoder, progress=True):
     [('a', 'not an image')]
     """
     store = RowStore(cache_folder() / decoder.key, decoder.shape, "uint8")
-    remembered = _Remembered(cache_folder() / f"checks-{decoder.key}-{PIL.__version__}.jsonl")
+    remembered = _Remembered(cache_folder() / f"checks-v2-{decoder.key}-{PIL.__version__}.jsonl")
     look = functools.partial(_look, decoder=decoder, store=store, remembered=remembered)
     hidden = None if progress else True
     bar = tqdm(total=total, desc="Checking photos", unit="photo", disable=hidden)
@@ -95,6 +96,17 @@ def examine(files, total, decoder, progress=True):
             remembered.add(results)
             bar.update(len(results))
             yield from zip(names, results)
+
+
+def stored_pixels(decoder):
+    """A function (digests) -> uint8 (n, H, W, C) that reads what `examine` left in the cache.
+
+    >>> from kerascnn.data import Decoder
+    >>> stored_pixels(Decoder(8))([]).shape
+    (0, 8, 8, 3)
+    """
+    store = RowStore(cache_folder() / decoder.key, decoder.shape, "uint8")
+    return lambda digests: store.read(store.find(digests))
 
 
 def file_reader(path):
@@ -130,7 +142,7 @@ def _look(read, decoder, store, remembered):
         pixels, notes = decoder.decode(data)
     except InputError as error:
         return Examined(digest, error=str(error))
-    return Examined(digest, notes, pixels=pixels)
+    return Examined(digest, (*notes, f"bytes {len(data)}"), pixels=pixels)
 
 
 class _Remembered:

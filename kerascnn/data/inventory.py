@@ -8,8 +8,9 @@ from pathlib import Path
 from kerascnn._errors import InputError, one_of
 from kerascnn._runs import atomic_path
 from kerascnn.data.decode import Decoder
-from kerascnn.data.examine import examine, file_reader
+from kerascnn.data.examine import examine, file_reader, stored_pixels
 from kerascnn.data.folders import list_files, refuse_layout, visible
+from kerascnn.data.near_duplicates import similar_digests
 from kerascnn.data.splits import SPLITS, assign_splits, checked_fractions
 
 __all__ = ["Finding", "Inventory", "Photo", "inspect_directory", "load_manifest"]
@@ -29,6 +30,7 @@ class Photo:
     digest: str  # SHA-256 of the file's bytes, hexadecimal
     label: str
     split: str
+    notes: tuple = dataclasses.field(default=(), compare=False, repr=False)  # of `Decoder.decode`
 
 
 @dataclasses.dataclass
@@ -48,6 +50,14 @@ class Finding:
 class Inventory:
     """The usable photos of a folder, and what was found wrong on the way.
 
+    Attributes:
+        root: path.
+        photos: list of `Photo`.
+        class_names: list of str, sorted.
+        findings: list of `Finding`.
+        similar: lists of content hashes of photos that look the same.
+        quarantine: list of (path, reason): what is not used.
+
     >>> photos = [Photo("cat/1.jpg", 64 * "0", "cat", "test")]
     >>> Inventory(Path("photos"), photos, ["cat"], []).counts()
     {'train': {'cat': 0}, 'validation': {'cat': 0}, 'test': {'cat': 1}}
@@ -57,6 +67,8 @@ class Inventory:
     photos: list[Photo]
     class_names: list[str]
     findings: list[Finding]
+    similar: list[list[str]] = dataclasses.field(default_factory=list)
+    quarantine: list[tuple[str, str]] = dataclasses.field(default_factory=list)
 
     def counts(self):
         """{split: {class name: number of photos}}."""
@@ -74,7 +86,7 @@ class Inventory:
         ):
             writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
             writer.writerow(_HEADER)
-            writer.writerows(dataclasses.astuple(photo) for photo in self.photos)
+            writer.writerows([p.path, p.digest, p.label, p.split] for p in self.photos)
 
 
 def load_manifest(path):
@@ -125,6 +137,7 @@ def inspect_directory(
     splits=(0.8, 0.1, 0.1),
     seed=0,
     manifest=None,
+    group_similar=True,
     on_error="skip",
     progress=True,
 ):
@@ -141,6 +154,8 @@ def inspect_directory(
         splits: three shares for training, validation, test; used where there are no such folders.
         seed: int. Which photos fall into which split.
         manifest: path of a manifest, or None. The photos and splits listed there are used.
+        group_similar: bool. Photos that look the same (see `find_near_duplicates`) are named, and
+            stay on one side where splits are made. Not with a manifest.
         on_error: "skip" (name and count bad files, go on) or "raise" (stop at the first).
         progress: bool. A progress bar on stderr if that is a terminal.
 
@@ -174,15 +189,42 @@ def inspect_directory(
     else:
         files = list_files(root, findings)
     readers = [(file, file_reader(root / file[0])) for file in files]
-    examined = examine(readers, len(files), decoder, progress)
-    photos = usable_photos(examined, findings, on_error)
+    unusable = {}
+    examined = _noting(unusable, examine(readers, len(files), decoder, progress))
+    photos, similar = usable_photos(examined, findings, on_error), []
     if manifest:
         _compare(photos, listed, manifest)
     else:
         if not photos:
             refuse_layout(root)
-        photos = assign_splits(without_contradictions(photos, findings), splits, seed, findings)
-    return finished(root, photos, trainable(root, photos, findings), findings)
+        photos = without_contradictions(photos, findings)
+        if group_similar:
+            similar = similar_photos(photos, decoder, progress)
+        photos = assign_splits(photos, splits, seed, findings, similar)
+    inventory = finished(root, photos, trainable(root, photos, findings), findings, similar)
+    inventory.quarantine = _quarantine(inventory.findings, unusable)
+    return inventory
+
+
+def _noting(unusable, examined):
+    for file, found in examined:
+        if found.error:
+            unusable[file[0]] = found.error
+        yield file, found
+
+
+def _quarantine(findings, unusable):
+    """[(path, reason)] of all that is not used."""
+    told = {f"{path} ({reason})" for path, reason in unusable.items()}
+    skipped = [finding for finding in findings if finding.action == "skipped"]
+    rest = [(path, finding.problem) for finding in skipped for path in finding.paths]
+    return [*unusable.items(), *(row for row in rest if row[0] not in told)]
+
+
+def similar_photos(photos, decoder, progress):
+    """Lists of digests of the photos that look the same, from their pixels in the cache."""
+    digests = [photo.digest for photo in photos]
+    return similar_digests(digests, stored_pixels(decoder), decoder, progress)
 
 
 def _compare(photos, listed, manifest):
@@ -214,7 +256,7 @@ def usable_photos(examined, findings, on_error="skip"):
         for problem, text in found.problems(path):
             findings[problem, "skipped" if found.error else "kept"].append(text)
         if not found.error:
-            photos.append(Photo(path, found.digest, label, split))
+            photos.append(Photo(path, found.digest, label, split, found.notes))
     return photos
 
 
@@ -242,7 +284,7 @@ def trainable(root, photos, findings):
     return usable
 
 
-def finished(root, photos, class_names, findings):
+def finished(root, photos, class_names, findings, similar=()):
     """The `Inventory` of photos that have splits; those of other classes are dropped."""
     for photo in photos:
         if photo.label not in class_names:
@@ -250,4 +292,4 @@ def finished(root, photos, class_names, findings):
             findings[problem, "skipped"].append(photo.path)
     photos = [photo for photo in photos if photo.label in class_names]
     listed = [Finding(*problem, paths) for problem, paths in findings.items()]
-    return Inventory(Path(root), photos, class_names, listed)
+    return Inventory(Path(root), photos, class_names, listed, list(similar))

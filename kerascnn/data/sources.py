@@ -11,6 +11,7 @@ from kerascnn.data.inventory import (
     checked_decoder,
     finished,
     inspect_directory,
+    similar_photos,
     trainable,
     usable_photos,
     without_contradictions,
@@ -31,6 +32,7 @@ def from_directory(
     splits=(0.8, 0.1, 0.1),
     seed=0,
     manifest=None,
+    group_similar=True,
     one_hot=False,
     on_error="skip",
     progress=True,
@@ -38,8 +40,9 @@ def from_directory(
     """Photos in class folders, or in train / validation / test folders of class folders.
 
     Every file is read, hashed and decoded once; bad ones are named in `data.findings`. Splits are
-    stratified and disjoint, and equal files never cross them. Decoded photos are kept in
-    `cache_folder()` (H * W * C bytes each), so every epoch after that copies from disk.
+    stratified and disjoint; equal files never cross them, nor do photos that look the same, unless
+    the folders say so. Decoded photos are kept in `cache_folder()` (H * W * C bytes each), so every
+    epoch after that copies from disk.
 
     Args:
         directory: str or path.
@@ -50,6 +53,7 @@ def from_directory(
         splits: three shares for training, validation, test, where there are no such folders.
         seed: int. Decides the split and the order of every epoch.
         manifest: path of a manifest to use again, or None.
+        group_similar: bool. See `inspect_directory`.
         one_hot: bool. Labels as float vectors (for mixup and label smoothing) or as ints.
         on_error: "skip" bad files and name them, or "raise" at the first.
         progress: bool.
@@ -79,6 +83,7 @@ def from_directory(
         splits=splits,
         seed=seed,
         manifest=manifest,
+        group_similar=group_similar,
         on_error=on_error,
         progress=progress,
     )
@@ -97,6 +102,7 @@ def from_tfds(
     batch_size=32,
     splits=(0.8, 0.1, 0.1),
     seed=0,
+    group_similar=True,
     one_hot=False,
     data_dir=None,
     download=True,
@@ -111,8 +117,8 @@ def from_tfds(
         name: str. As for `tfds.load`; the data set has the features "image" and "label".
         data_dir: where TFDS keeps its data, or None for its default.
         download: bool. False: fail rather than download.
-        image_size, channels, resize, batch_size, splits, seed, one_hot, progress: as for
-            `from_directory`.
+        image_size, channels, resize, batch_size, splits, seed, group_similar, one_hot, progress:
+            as for `from_directory`.
 
     Returns:
         `ImageData`.
@@ -130,10 +136,11 @@ def from_tfds(
     examined = examine(_tfds_files(builder, wanted, name), total, decoder, progress)
     findings = collections.defaultdict(list)
     photos = without_contradictions(usable_photos(examined, findings), findings)
-    photos = assign_splits(photos, splits, seed, findings)
+    similar = similar_photos(photos, decoder, progress) if group_similar else []
+    photos = assign_splits(photos, splits, seed, findings, similar)
     usable = trainable(f"The data set {name!r}", photos, findings)
     names = [name for name in builder.info.features["label"].names if name in usable]
-    inventory = finished(f"tfds:{name}", photos, names, findings)
+    inventory = finished(f"tfds:{name}", photos, names, findings, similar)
     return ImageData.assemble(
         StoredPixels(decoder),
         inventory,

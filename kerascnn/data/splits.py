@@ -8,6 +8,11 @@ from kerascnn._errors import InputError
 __all__ = ["stratified_split"]
 
 SPLITS = ("train", "validation", "test")
+_LOOKS = {  # what two photos that look the same differ in: what is said
+    "split": "looks the same as a photo in another split",
+    "label": "looks the same as a photo of another class",
+    "digest": "looks the same as another photo of its class",
+}
 
 
 def stratified_split(labels, groups, fractions=(0.8, 0.1, 0.1), seed=0):
@@ -17,7 +22,8 @@ def stratified_split(labels, groups, fractions=(0.8, 0.1, 0.1), seed=0):
     files stay together, or a patient's number. The order in which groups are dealt is a hash of
     (seed, group), so the same photos are split alike on every machine and in any order of files.
     Every class of three or more groups has at least one group in each split whose fraction is
-    above 0; a class of one or two groups trains only.
+    above 0; a class of one or two groups trains only. Groups of more than a tenth of their class
+    train if others can be held out.
 
     Args:
         labels: sequence of class names or numbers, one per item.
@@ -50,12 +56,18 @@ def stratified_split(labels, groups, fractions=(0.8, 0.1, 0.1), seed=0):
     for group, label in label_of.items():
         by_class[label].append(group)
     split_of = {}
+    sizes = collections.Counter(groups)
     for members in by_class.values():
-        members.sort(key=lambda group: hashlib.sha256(f"{seed}:{group}".encode()).digest())
+        large = sum(sizes[group] for group in members) / 10
+        members.sort(key=lambda group: (sizes[group] > large, _draw(seed, group)))
         validation, test = _held_out(len(members), fractions)
         for i, group in enumerate(members):
             split_of[group] = SPLITS[1 if i < validation else 2 if i < validation + test else 0]
     return [split_of[group] for group in groups]
+
+
+def _draw(seed, group):
+    return hashlib.sha256(f"{seed}:{group}".encode()).digest()
 
 
 def _held_out(count, fractions):
@@ -84,15 +96,19 @@ def checked_fractions(fractions):
     return shares
 
 
-def assign_splits(photos, fractions, seed, findings):
+def assign_splits(photos, fractions, seed, findings, similar=()):
     """Give every photo a split, so that equal files never cross; the photos that are left.
+
+    Nor do photos that look the same, except between splits that are given: there they are named.
 
     Args:
         photos: list of `Photo`; `split` is None where it is free, else it is kept. What has no
             photos of its own is taken from the free ones and those of "train".
         fractions: three shares. seed: int.
         findings: {(problem, action): paths}; what is noticed is added.
+        similar: lists of digests, see `similar_digests`.
     """
+    leader = {digest: group[0] for group in similar for digest in group}
     fractions = checked_fractions(fractions)
     given = {photo.split for photo in photos} - {None}
     if given:
@@ -100,10 +116,12 @@ def assign_splits(photos, fractions, seed, findings):
         _, *held = (0 if part in given else share for part, share in zip(SPLITS, fractions))
         fractions = (max(0.0, 1 - sum(held)), *held)
     free = [photo for photo in photos if photo.split in (None, "train")]
-    parts = stratified_split([p.label for p in free], [p.digest for p in free], fractions, seed)
+    groups = [leader.get(photo.digest, photo.digest) for photo in free]
+    parts = stratified_split([photo.label for photo in free], groups, fractions, seed)
     for photo, part in zip(free, parts):
         photo.split = part
     _note_repeats(photos, findings)
+    _note_similar(photos, leader, findings)
     _note_small_classes(photos, findings)
     return photos
 
@@ -128,6 +146,20 @@ def _note_repeats(photos, findings):
     repeats = [photo.path for photo in photos if seen[photo.digest, photo.label] > 1]
     if repeats:
         findings["same photo twice in a class", "kept"] += repeats
+
+
+def _note_similar(photos, leader, findings):
+    """Name the photos that look the same as one in another split or class, or else as any."""
+    groups = collections.defaultdict(list)
+    for photo in photos:
+        if photo.digest in leader:
+            groups[leader[photo.digest]].append(photo)
+    for group in groups.values():
+        apart = [key for key in _LOOKS if len({getattr(photo, key) for photo in group}) > 1]
+        for key in apart if len(apart) == 1 else apart[:-1]:
+            for photo in group:
+                twin = next(t for t in group if getattr(t, key) != getattr(photo, key))
+                findings[_LOOKS[key], "kept"].append(f"{photo.path} (like {twin.path})")
 
 
 def _note_small_classes(photos, findings):

@@ -113,7 +113,7 @@ def test_problems_in_words():
     assert Examined("d", ("format PNG",)).problems("a.PNG") == []
     assert Examined("d", ("format JPEG",)).problems("a") == []
     assert Examined(None, error="huge: 5 bytes").problems("a") == [("huge", "a (huge: 5 bytes)")]
-    notes = ("format GIF", "animated", "rotated by EXIF", "mode P")
+    notes = ("format GIF", "animated", "rotated by EXIF", "mode P", "size 3x4", "bytes 5")
     assert Examined("d", notes).problems("a.jpg") == [
         ("file name does not fit its format", "a.jpg (is GIF)"),
         ("animated", "a.jpg"),

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import io
+import itertools
 import os
 import pathlib
 import re
@@ -14,10 +15,11 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from kerascnn import InputError
 from kerascnn.data import Decoder, inspect_directory, load_manifest
+from tests.data.test_alignment import picture
 
 SMALL = Decoder(8)
 
@@ -223,6 +225,44 @@ def test_an_unreadable_file(make_folder, without_root, tmp_path, monkeypatch):
     assert found(inventory) == {
         ("unreadable", "skipped"): ["cat/0.png (unreadable: Permission denied)"]
     }
+
+
+def test_copies_that_are_not_equal_stay_on_one_side_and_are_named(make_folder):
+    root = make_folder({})
+    for label in ("cat", "dog"):
+        (root / label).mkdir(parents=True)
+        for i in range(20):
+            image = picture(100 * len(label) + i + 50 * (label == "dog"), 96)
+            image.save(root / label / f"{i}.jpg")
+            if i < 8:
+                ImageOps.mirror(image).save(root / label / f"{i}.png")
+    for seed in range(5):
+        inventory = inspect(root, Decoder(48), seed=seed)
+        split_of = {photo.path: photo.split for photo in inventory.photos}
+        for label, i in itertools.product(("cat", "dog"), range(8)):
+            assert split_of[f"{label}/{i}.jpg"] == split_of[f"{label}/{i}.png"]
+        paths = found(inventory)["looks the same as another photo of its class", "kept"]
+        assert len(paths) == 32 and "cat/3.jpg (like cat/3.png)" in paths
+        assert len(inventory.similar) == 16
+    apart = inspect(root, Decoder(48), group_similar=False)
+    assert len(apart.findings) == 1 and apart.similar == []  # "not RGB", nothing else
+    split_of = {photo.path: photo.split for photo in apart.photos}
+    assert any(split_of[f"cat/{i}.jpg"] != split_of[f"cat/{i}.png"] for i in range(8))
+
+
+def test_what_is_not_used_is_listed_once_with_its_reason(make_folder):
+    root = make_folder({"cat": 4, "dog": 4})
+    write(root, "cat/a (1).jpg", b"")
+    write(root, "dog/b.png", b"text")
+    copy(root, "cat/0.png", "dog/c.png")
+    (root / "cow").mkdir()
+    assert sorted(inspect(root).quarantine) == [
+        ("cat/0.png", "same photo in two classes"),
+        ("cat/a (1).jpg", "empty file"),
+        ("cow", "empty class folder"),
+        ("dog/b.png", "not an image"),
+        ("dog/c.png", "same photo in two classes"),
+    ]
 
 
 def test_splits_folders_leaks_and_classes_of_one_split(make_folder, make_photo):

@@ -116,11 +116,11 @@ def test_one_group_for_each_label():
 # --- photos ----------------------------------------------------------------------------------
 
 
-def assigned(*photos, fractions=(0.8, 0.1, 0.1)):
+def assigned(*photos, fractions=(0.8, 0.1, 0.1), similar=()):
     """Photos written "name digest label split" -> ({name: split}, findings)."""
     rows = [Photo(*(None if part == "-" else part for part in text.split())) for text in photos]
     findings = collections.defaultdict(list)
-    left = assign_splits(rows, fractions, 0, findings)
+    left = assign_splits(rows, fractions, 0, findings, similar)
     return {photo.path: photo.split for photo in left}, dict(findings)
 
 
@@ -165,3 +165,38 @@ def test_small_classes_train_only_and_are_named():
     splits, findings = assigned(*many("cat", "-"), "a 1 dog -", "b 2 dog -", "c 2 dog -")
     assert {splits[name] for name in "abc"} == {"train"}
     assert findings["class 'dog' has fewer than 3 photos", "kept"] == ["a", "b", "c"]
+
+
+def test_photos_that_look_the_same_stay_together_and_are_named():
+    for seed in range(10):
+        alike = [
+            f"copy{i} like{seed}{i} {label} -" for i, label in enumerate(("cat", "cat", "dog"))
+        ]
+        groups = [[f"like{seed}{i}" for i in range(3)], ["gone", f"catgone{seed}"]]
+        photos = [*many("cat", "-"), *many("dog", "-"), *alike, f"alone catgone{seed} cat -"]
+        splits, findings = assigned(*photos, similar=groups)
+        assert len({splits[f"copy{i}"] for i in range(3)}) == 1
+        assert findings == {
+            ("looks the same as a photo of another class", "kept"): [
+                "copy0 (like copy2)", "copy1 (like copy2)", "copy2 (like copy0)",
+            ]
+        }  # fmt: skip
+
+
+def test_given_splits_are_kept_and_what_looks_the_same_across_them_is_named():
+    photos = [*many("cat", "train"), *many("cat", "test"), "a 1 cat train", "b 2 cat test"]
+    photos += ["c 3 cat train", "d 4 cat train"]
+    splits, findings = assigned(*photos, similar=[["1", "2"], ["3", "4"]], fractions=(1, 0, 0))
+    assert (splits["a"], splits["b"]) == ("train", "test")
+    assert findings == {
+        ("looks the same as a photo in another split", "kept"): ["a (like b)", "b (like a)"],
+        ("looks the same as another photo of its class", "kept"): ["c (like d)", "d (like c)"],
+    }
+
+
+def test_a_group_of_more_than_a_tenth_of_its_class_trains():
+    for seed in range(20):
+        groups = ["burst"] * 15 + numbered(85)
+        parts = stratified_split(["cat"] * 100, groups, seed=seed)
+        assert parts[0] == "train" and parts.count("test") == parts.count("validation") == 9
+    assert len(set(stratified_split(["cat"] * 3, numbered(3)))) == 3  # each is a third
