@@ -13,6 +13,7 @@ _MODULES = {
     "compare_stages": "choose",
     "cut_points": "freezing",
     "extract_features": "features",
+    "feature_shift": "out_of_fold",
     "finetune": "finetuning",
     "fit_probe": "probe",
     "freeze": "freezing",
@@ -23,6 +24,7 @@ _MODULES = {
     "load_run": "run",
     "log_me": "choose",
     "nearest": "retrieval",
+    "out_of_fold_probabilities": "out_of_fold",
     "plan": "choose",
     "stage_ends": "freezing",
 }
