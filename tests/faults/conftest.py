@@ -5,7 +5,7 @@ import pytest
 from tests.faults.corruption import Elsewhere
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def elsewhere():
     process = Elsewhere()
     yield process
