@@ -3,6 +3,7 @@
 import collections
 import csv
 import dataclasses
+import re
 from pathlib import Path
 
 from kerascnn._errors import InputError, one_of
@@ -120,7 +121,7 @@ def load_manifest(path):
         raise InputError(f"{path} is no manifest: its first line must be {','.join(_HEADER)}.")
     split_of = {}
     for number, row in enumerate(rows[1:], start=2):
-        if len(row) != 4 or len(row[1]) != 64 or row[3] not in SPLITS:
+        if not _is_row(row):
             raise InputError(f"{path} is damaged at row {number}: {','.join(row)[:80]!r}.")
         if split_of.setdefault(row[1], row[3]) != row[3]:
             raise InputError(
@@ -128,6 +129,14 @@ def load_manifest(path):
                 "Remove one of the rows."
             )
     return [Photo(*row) for row in rows[1:]]
+
+
+def _is_row(row):
+    """Whether the cells are (path below the root, SHA-256, label, split)."""
+    if len(row) != 4 or not re.fullmatch("[0-9a-f]{64}", row[1]) or row[3] not in SPLITS:
+        return False
+    parts = row[0].split("/")
+    return parts[0] != "" and ".." not in parts and "\0" not in row[0]
 
 
 def inspect_directory(
