@@ -46,8 +46,9 @@ def write(path, run):
 def render(run):
     """The report of `run` as one HTML string, without JavaScript or external resources.
 
-    All text is escaped: class and file names may hold anything. A section is left out if its key
-    is absent or None. Fractions are in [0, 1] and shown as percent; times are in seconds.
+    All text is escaped: class and file names may hold anything. Sections stand in the order of
+    their keys; one is left out if its key is absent or None. Fractions are in [0, 1] and shown as
+    percent; times are in seconds.
 
     Args:
         run: dict with "title" (str) and any of:
@@ -64,8 +65,12 @@ def render(run):
             "per_class": list of dicts of "name", "precision", "recall", "f1", "support".
             "mistakes": list of dicts of "path", "thumbnail" (base64 of a JPEG, or None), "true",
                 "predicted", "probability".
+            "galleries": list of dicts of "title", "note", "groups": lists of pictures, dicts of
+                "path", "thumbnail" (as above), "lines" (list of (label, value)); each gallery
+                becomes a section.
             "findings": list of dicts of "problem", "action" ("skipped" or "kept"), "count",
-                "examples" (list of str); an empty list says that no problem was found.
+                "examples" (list of str), perhaps "advice" (str); an empty list says that no
+                problem was found.
             "splits": dict split -> dict class -> count.
             "timings": dict stage -> seconds.
             "settings", "versions": dicts.
@@ -155,12 +160,14 @@ def _template():
 def _sections(run):
     """(macro, id, heading, what the macro gets) of every section that `run` has."""
     sections = []
-    for key, heading, view in _SECTIONS:
-        if run.get(key) is None:
+    for key in run:
+        if key not in _SECTIONS or run[key] is None:
             continue
-        if key == "tables":
-            for i, table in enumerate(run[key], start=1):
-                sections.append(("table", f"table-{i}", table["title"], view(table)))
+        heading, view = _SECTIONS[key]
+        if key in _SEVERAL:
+            macro = _SEVERAL[key]
+            for i, part in enumerate(run[key], start=1):
+                sections.append((macro, f"{macro}-{i}", part["title"], view(part)))
         else:
             sections.append((key, key.replace("_", "-"), heading, view(run)))
     return sections
@@ -274,19 +281,19 @@ def _as_given(key):
     return lambda run: run[key]
 
 
-# A section is one row here and one macro of the same name in report.html, in the order of the page.
-_SECTIONS = [
-    ("plan", "How it was trained", _as_given("plan")),
-    ("tables", None, _table),
-    ("history", "Training curves", _history),
-    ("confusion", "What is confused with what", _confusion),
-    ("per_class", "Class by class", _per_class),
-    ("mistakes", "Most confident mistakes", _as_given("mistakes")),
-    ("findings", "Problems in the data", _as_given("findings")),
-    ("splits", "Photos per class", _splits),
-    ("timings", "Where the time went", _timings),
-    ("settings", "Settings", _as_given("settings")),
-]
-_KEYS = ["title", "created", "subtitle", "summary", "class_names", "versions"] + [
-    key for key, _, _ in _SECTIONS
-]
+# A section is one row here and one macro of the same name in report.html.
+_SECTIONS = {
+    "plan": ("How it was trained", _as_given("plan")),
+    "tables": (None, _table),
+    "history": ("Training curves", _history),
+    "confusion": ("What is confused with what", _confusion),
+    "per_class": ("Class by class", _per_class),
+    "mistakes": ("Most confident mistakes", _as_given("mistakes")),
+    "findings": ("Problems in the data", _as_given("findings")),
+    "galleries": (None, dict),
+    "splits": ("Photos per class", _splits),
+    "timings": ("Where the time went", _timings),
+    "settings": ("Settings", _as_given("settings")),
+}
+_SEVERAL = {"tables": "table", "galleries": "gallery"}  # each part becomes a section
+_KEYS = ["title", "created", "subtitle", "summary", "class_names", "versions", *_SECTIONS]

@@ -1,16 +1,13 @@
 """What the report of a fine-tuning shows."""
 
-import base64
 import dataclasses
 import datetime
-import io
 import platform
 from importlib import metadata
 from pathlib import Path
 
 import keras
 import numpy as np
-from PIL import Image
 
 import kerascnn
 from kerascnn import report
@@ -54,7 +51,7 @@ def _mistakes(result):
     return [
         {
             "path": test.paths[i],
-            "thumbnail": _thumbnail(image),
+            "thumbnail": report.thumbnail(image),
             "true": result.class_names[test.labels[i]],
             "predicted": result.class_names[best[i]],
             "probability": float(guess[i, best[i]]),
@@ -92,14 +89,6 @@ def _finding_row(finding):
         "count": len(finding.paths),
         "examples": finding.paths[:5],
     }
-
-
-def _thumbnail(image, side=160):
-    picture = Image.fromarray(image.squeeze())
-    picture.thumbnail((side, side))
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=80)
-    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def versions():

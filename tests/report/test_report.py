@@ -81,7 +81,26 @@ RUN = {
         },
     ],
     "findings": [
-        {"problem": "Cut short", "action": "skipped", "count": 12, "examples": ["a.jpg", "b.jpg"]}
+        {
+            "problem": "Cut short",
+            "action": "skipped",
+            "count": 12,
+            "examples": ["a.jpg", "b.jpg"],
+            "advice": "Copy them again.",
+        }
+    ],
+    "galleries": [
+        {
+            "title": "The same photo twice",
+            "note": "Keep one of each.",
+            "groups": [
+                [
+                    {"path": "hat/3.jpg", "thumbnail": JPEG, "lines": [("class", "hat")]},
+                    {"path": "hat/4.jpg", "thumbnail": None, "lines": [("class", "dress")]},
+                ],
+                [{"path": "hat/5.jpg", "thumbnail": JPEG, "lines": []}],
+            ],
+        }
     ],
     "splits": {
         "train": {"dress": 4000, "hat": 60},
@@ -101,6 +120,7 @@ SECTIONS = {
     "per-class": ["per_class"],
     "mistakes": ["mistakes"],
     "findings": ["findings"],
+    "gallery-1": ["galleries"],
     "splits": ["splits"],
     "timings": ["timings"],
     "settings": ["settings"],
@@ -181,16 +201,17 @@ def test_page_is_accessible(html):
     page = Page(html)
     assert page.find("html", lang="en")
     levels = [int(tag[1]) for tag, _, _ in page.elements if re.fullmatch("h[1-6]", tag)]
-    assert levels == [1] + [2] * 11, "one title, then one heading a section"
+    assert levels == [1] + [2] * 12, "one title, then one heading a section"
     assert all(attributes.get("scope") in ("col", "row") for attributes, _ in page.find("th"))
-    assert [a["alt"] for a, _ in page.find("img")] == ["A photo of hat, taken for shirt"]
+    alts = ["A photo of hat, taken for shirt", "hat/3.jpg", "hat/5.jpg"]
+    assert [a["alt"] for a, _ in page.find("img")] == alts
     for svg, _ in page.find("svg"):
         assert svg.get("aria-hidden") or len(svg["aria-label"]) > 20
     ids = [attributes["id"] for _, attributes, _ in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     references = [a["aria-labelledby"] for a, _ in page.find("section")]
     links = [a["href"].removeprefix("#") for a, _ in page.find("a")]
-    assert {*references, *links} <= set(ids) and len(links) == 11
+    assert {*references, *links} <= set(ids) and len(links) == 12
 
 
 @pytest.mark.parametrize("name", SECTIONS)
@@ -204,6 +225,24 @@ def test_section_appears_with_its_key_and_only_then(name, html):
     assert name not in sections(without)
     assert name not in sections({**RUN, **dict.fromkeys(SECTIONS[name])}), "None is absent"
     assert len(sections(without)) >= 9
+
+
+def test_sections_stand_in_the_order_of_their_keys():
+    run = {"title": "t", **{key: RUN[key] for key in ("timings", "galleries", "plan")}}
+    ids = [attributes["id"] for attributes, _ in Page(report.render(run)).find("section")]
+    assert ids == ["timings", "gallery-1", "plan"]
+
+
+def test_galleries(html):
+    page = section(html, "gallery-1")
+    assert page.find("h2")[0][1] == "The same photo twice"
+    groups = re.findall('<ul class="gallery">.*?</ul>', html.split('class="groups"')[1], re.S)
+    assert [group.count("<li>") for group in groups] == [2, 1]
+    words = [" ".join(text.split()) for _, text in page.find("p")]
+    assert words == [
+        "Keep one of each.", "class hat", "hat/3.jpg", "class dress", "hat/4.jpg", "hat/5.jpg",
+    ]  # fmt: skip
+    assert [text for _, text in page.find("div", **{"class": "blank"})] == ["no picture"]
 
 
 def test_title_alone_is_a_page():
