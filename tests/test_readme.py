@@ -34,13 +34,18 @@ def photos(tmp_path):
 
 
 def test_the_tour_runs(photos, monkeypatch, capsys):
-    block = BLOCKS[0]
+    tour, continued = BLOCKS[:2]
     monkeypatch.chdir(photos.parent)
     names = {"WEIGHTS": None}
-    exec(compile(block, "README.md", "exec"), names)
+    exec(compile(tour, "README.md", "exec"), names)
     assert "['a', 'b', 'c']" in capsys.readouterr().out
     assert (photos.parent / "run" / "report.html").exists()
     assert names["similar"][0, 0] == 0  # the nearest to a photo is itself
+    for begins_at in (0, 2):  # the second time nothing is left to do
+        exec(compile(continued, "README.md", "exec"), names)
+        assert names["resume"].initial_epoch == 2
+        assert names["plain"].history.epoch == [0, 1]
+        assert ("Epoch 1/2" in capsys.readouterr().out) == (begins_at == 0)
 
 
 def test_the_networks_run(tmp_path, monkeypatch, capsys):
@@ -50,7 +55,7 @@ def test_the_networks_run(tmp_path, monkeypatch, capsys):
     drawn_tensors = {name: drawn.tensor(name, shape) for name, shape in tensors.items()}
     save_file(drawn_tensors, tmp_path / "resnet18.safetensors")
     monkeypatch.chdir(tmp_path)
-    exec(compile(BLOCKS[1], "README.md", "exec"), {"CHECKPOINT": "resnet18.safetensors"})
+    exec(compile(BLOCKS[2], "README.md", "exec"), {"CHECKPOINT": "resnet18.safetensors"})
     printed = capsys.readouterr().out
     assert "271,098" in printed  # ResNet-20 with its moving statistics
     assert "40 layers loaded from resnet18.safetensors; adapted: stem_conv; new: output" in printed
@@ -58,7 +63,7 @@ def test_the_networks_run(tmp_path, monkeypatch, capsys):
 
 
 def test_blocks_are_short():
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 3
     for block in BLOCKS:
         assert len([line for line in block.splitlines() if line.strip()]) <= 20
 
