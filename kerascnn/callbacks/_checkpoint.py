@@ -5,6 +5,7 @@ steps of the fourth are done, and the SHA-256 of all its bytes begins with 1f2e.
 its tensors; the rest is JSON in its header. Nothing in it is ever executed.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -17,9 +18,9 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from kerascnn._errors import InputError
-from kerascnn._runs import atomic_path
+from kerascnn._runs import atomic_path, said_simply
 
-__all__ = ["Checkpoint", "listed", "load", "save", "sweep"]
+__all__ = ["Checkpoint", "listed", "load", "said_in_words", "save", "sweep"]
 
 _NAME = re.compile(r"epoch-(\d{4,12})-step-(\d{6,12})-([0-9a-f]{16})\.safetensors")
 _HEADER = 8  # bytes of a safetensors file that give the length of its header
@@ -45,6 +46,8 @@ class Checkpoint:
 def save(folder, checkpoint, before=None):
     """Write a checkpoint into `folder`, atomically, and delete all others but `before`.
 
+    What cannot be deleted stays until the next time.
+
     Args:
         folder: str or path.
         checkpoint: `Checkpoint`.
@@ -54,7 +57,7 @@ def save(folder, checkpoint, before=None):
         The path of the file.
 
     Raises:
-        OSError, InputError: it cannot be written; nothing was changed then.
+        InputError: it cannot be written; nothing was changed then.
 
     >>> import tempfile
     >>> folder = tempfile.mkdtemp()
@@ -64,16 +67,35 @@ def save(folder, checkpoint, before=None):
     """
     arrays = {name: _native(array) for name, array in checkpoint.arrays.items()}
     kinds = {name: str(array.dtype) for name, array in checkpoint.arrays.items()}
-    text = json.dumps({"state": checkpoint.state, "dtypes": kinds})
+    content = {"state": checkpoint.state, "dtypes": kinds}
+    text = json.dumps(content, default=str)  # callbacks log what they like
     data = save_tensors(arrays, {"kerascnn": text})
     position = f"epoch-{checkpoint.epoch:04d}-step-{checkpoint.step:06d}"
     path = Path(folder) / f"{position}-{_digest(data)}.safetensors"
-    with atomic_path(path) as partial:
+    with said_in_words(path), atomic_path(path) as partial:
         partial.write_bytes(data)
-    for old in listed(folder):
-        if old not in (path, before):
-            old.unlink(missing_ok=True)
+    with contextlib.suppress(OSError, InputError):
+        for old in listed(folder):
+            if old not in (path, before):
+                old.unlink(missing_ok=True)
     return path
+
+
+@contextlib.contextmanager
+def said_in_words(path):
+    """Any refusal of the operating system to write `path` as an `InputError`.
+
+    >>> with said_in_words("run"):
+    ...     raise OSError(5, "Input/output error")
+    Traceback (most recent call last):
+    ...
+    kerascnn._errors.InputError: Cannot write run: Input/output error.
+    """
+    try:
+        with said_simply(path):
+            yield
+    except OSError as error:
+        raise InputError(f"Cannot write {path}: {error.strerror or error}.") from error
 
 
 def sweep(folder):
@@ -81,8 +103,9 @@ def sweep(folder):
 
     >>> sweep("no/such/folder")
     """
-    for partial in Path(folder).glob(".epoch-*.partial.safetensors"):
-        partial.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        for partial in Path(folder).glob(".epoch-*.partial.safetensors"):
+            partial.unlink(missing_ok=True)
 
 
 def load(path):
@@ -100,7 +123,7 @@ def load(path):
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
     name = _NAME.fullmatch(path.name)
     if not name or _digest(data) != name[3]:
         raise InputError(f"{path} is damaged: its bytes do not fit the hash in its name.")
@@ -118,11 +141,18 @@ def load(path):
 def listed(folder):
     """Paths of the checkpoints in `folder`, newest first.
 
+    Raises:
+        InputError: the folder is there and cannot be read.
+
     >>> listed("no/such/folder")
     []
     """
-    folder = Path(folder)
-    found = [path for path in folder.glob("epoch-*") if _NAME.fullmatch(path.name)]
+    try:
+        found = [path for path in Path(folder).iterdir() if _NAME.fullmatch(path.name)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read: {error.strerror or error}.") from error
     return sorted(found, key=_position, reverse=True)
 
 

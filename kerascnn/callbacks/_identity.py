@@ -7,17 +7,20 @@ import warnings
 import keras
 
 from kerascnn import __version__
+from kerascnn.data.augmented import options
 
 __all__ = ["differences", "identity"]
 
 _SHOWN = 5
+_NAMES = {"name", "keras_history", "input_layers", "output_layers"}  # where configs name layers
 
 
 def identity(model, callbacks, data):
     """What must be equal for a run to continue, as plain JSON.
 
-    Layers are numbered: Keras names them `dense`, `dense_1`, ... by how many a process made. The
-    learning rate may differ: callbacks change it.
+    Layers are numbered: Keras names them `dense`, `dense_1`, ... by how many a process made. Plain
+    learning rates may differ, since callbacks change them, and seeds, since the state of every seed
+    generator is kept.
 
     Args:
         model: compiled `keras.Model`.
@@ -25,7 +28,7 @@ def identity(model, callbacks, data):
         data: the data set it reads, or None; its `fingerprint()` is used if it has one.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    >>> identity(model, [], None)["model"]["layers"]["0 Dense"]["units"]
+    >>> identity(model, [], None)["model"]["layers"]["1 Dense"]["units"]
     1
     """
     backend = keras.backend.backend()
@@ -74,36 +77,47 @@ def _short(value):
 
 
 def _layers(model):
-    """{"0 Dense": config} of every layer, nested ones included, without names."""
-    layers = list(_nested(model))
-    number = {layer.name: f"layer {i}" for i, layer in enumerate(layers)}
-    return {
-        f"{i} {type(layer).__name__}": _renamed(_config(layer), number)
-        for i, layer in enumerate(layers)
-    }
-
-
-def _nested(model):
-    for layer in model.layers:
-        yield layer
-        if isinstance(layer, keras.Model):
-            yield from _nested(layer)
-
-
-def _config(layer):
+    """{"0 Dense": config} of every layer, with what it is connected to and without names."""
     try:
-        config = layer.get_config()
-    except NotImplementedError:  # a subclass that does not say
-        return {}
-    return {name: value for name, value in config.items() if name not in ("name", "layers")}
+        entries = model.get_config()["layers"]
+    except (NotImplementedError, KeyError, TypeError):  # a subclass that does not say
+        entries = [_entry(layer) for layer in model.layers]
+    number = {}
+    _number_layers(entries, number)
+    found = {}
+    for i, entry in enumerate(entries):
+        config = {**entry["config"], "inputs": entry.get("inbound_nodes")}
+        found[f"{i} {entry['class_name']}"] = options(_renamed(config, number))
+    return found
 
 
-def _renamed(value, number):
-    if isinstance(value, dict):
-        return {name: _renamed(part, number) for name, part in value.items()}
+def _entry(layer):
+    try:
+        return {"class_name": type(layer).__name__, "config": layer.get_config()}
+    except NotImplementedError:
+        return {"class_name": type(layer).__name__, "config": {}}
+
+
+def _number_layers(value, number):
+    """Fill {name: "layer 0"} with the layers described in `value`, in their order."""
     if isinstance(value, list | tuple):
-        return [_renamed(part, number) for part in value]
-    return number.get(value, value) if isinstance(value, str) else value
+        for part in value:
+            _number_layers(part, number)
+    elif isinstance(value, dict):
+        config = value.get("config")
+        policy = "DTypePolicy" in str(value.get("class_name"))
+        if isinstance(config, dict) and "name" in config and not policy:
+            number.setdefault(config["name"], f"layer {len(number)}")
+        _number_layers(list(value.values()), number)
+
+
+def _renamed(value, number, is_name=False):
+    """`value` with numbers for the names of layers."""
+    if isinstance(value, dict):
+        return {key: _renamed(part, number, key in _NAMES) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_renamed(part, number, is_name) for part in value]
+    return number.get(value, value) if is_name and isinstance(value, str) else value
 
 
 def _compiled(model):

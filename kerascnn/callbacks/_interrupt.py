@@ -28,8 +28,13 @@ class Interrupt:
         self._before = {}
 
     def install(self):
-        if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._receive) for number in _SIGNALS}
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in _SIGNALS:
+            stale = getattr(signal.getsignal(number), "__self__", None)
+            if isinstance(stale, Interrupt) and not stale._in_fit(inspect.currentframe()):
+                stale.remove()
+        self._before = {number: signal.signal(number, self._receive) for number in _SIGNALS}
 
     def remove(self):
         for number, handler in self._before.items():
@@ -55,6 +60,8 @@ class Interrupt:
 
     def _in_fit(self, frame):
         model = self._model and self._model()
+        if model is None:
+            return False
         code = inspect.unwrap(type(model).fit).__code__
         while frame is not None:
             if frame.f_code is code and frame.f_locals.get("self") is model:

@@ -1,13 +1,25 @@
 """What a training run is at one moment, as JSON and arrays: read out of it, and put back."""
 
+import collections
+import contextlib
 import random
 
 import keras
 import numpy as np
 
-__all__ = ["Memory", "capture", "restore", "variables"]
+from kerascnn._errors import InputError
+
+__all__ = ["Memory", "build", "capture", "first_bad", "is_built", "restore", "variables"]
 
 _NOT_STATE = {"params", "_model", "model"}  # given to a callback anew by every `fit`
+_PLAIN = (bool, int, float, str, type(None))
+_SEQUENCES = {"list": list, "tuple": tuple, "set": set}
+_REFILLED = {  # containers of callbacks that are emptied and filled, and what with
+    collections.Counter: dict,
+    collections.OrderedDict: dict,
+    collections.defaultdict: dict,
+    collections.deque: list,
+}
 
 
 def variables(model, with_metrics=False):
@@ -26,6 +38,18 @@ def variables(model, with_metrics=False):
     if with_metrics:
         groups["metrics"] = model.metrics_variables
     return {f"{group}/{i}": v for group, found in groups.items() for i, v in enumerate(found)}
+
+
+def is_built(model, arrays):
+    """Whether all variables are there that the arrays of a checkpoint are of."""
+    metrics = {name for name in arrays if name.startswith("metrics/")}
+    return model.built and metrics <= variables(model, with_metrics=True).keys()
+
+
+def build(model, batch):
+    """Make the weights and metrics, which TensorFlow makes in the first step only."""
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
+    model.test_on_batch(x, y, sample_weight)
 
 
 def capture(model, memories, with_metrics=False):
@@ -54,12 +78,21 @@ def restore(model, memories, state, arrays, with_metrics=False):
         memory.put_back(changes, arrays)
 
 
+def first_bad(model, arrays):
+    """Path of the first weight that holds NaN or infinity in captured `arrays`, or None."""
+    for i, variable in enumerate(model.variables):
+        array = arrays[f"model/{i}"]
+        if array.dtype.kind not in "biu" and not np.isfinite(array).all():
+            return variable.path
+    return None
+
+
 class Memory:
     """What a callback has learnt since its `on_train_begin`.
 
     A callback with `get_state()` and `set_state(state)` says it itself. Of any other, such as
-    Keras's own, it is every attribute that is plain (numbers, strs, arrays, lists, dicts of these)
-    and has changed: so options are never overwritten, only what was learnt.
+    Keras's own, it is every attribute that is plain (numbers, strs, arrays, and lists, tuples, sets
+    and dicts of these) and has changed: so options are never overwritten, only what was learnt.
     """
 
     def __init__(self, callback):
@@ -70,15 +103,23 @@ class Memory:
     def _attributes(self, arrays, key=""):
         """{name: encoded value} of what is plain."""
         if hasattr(self.callback, "get_state"):
-            return {"": _encode(self.callback.get_state(), key, arrays)}
+            return {"": self._own_state(key, arrays)}
         found = {}
         for name, value in vars(self.callback).items():
             if name not in _NOT_STATE:
-                try:
+                value = _REFILLED.get(type(value), lambda same: same)(value)
+                with contextlib.suppress(TypeError):  # a function, an open file: its own affair
                     found[name] = _encode(value, f"{key}/{name}", arrays)
-                except TypeError:  # a function, an open file: its own affair
-                    continue
         return found
+
+    def _own_state(self, key, arrays):
+        try:
+            return _encode(self.callback.get_state(), key, arrays)
+        except TypeError as error:
+            raise InputError(
+                f"get_state() of {type(self.callback).__name__} must return numbers, strs, arrays, "
+                f"or lists and dicts of these: {error}."
+            ) from error
 
     def changes(self, key, arrays):
         """{name: encoded value} of what differs from the start; its arrays are added."""
@@ -90,14 +131,19 @@ class Memory:
             if name not in self._start
             or not _equal(_decode(value, now_arrays), _decode(self._start[name], self._arrays))
         }
-        arrays.update({name: now_arrays[name] for name in _array_names(changed)})
+        names = _array_names(list(changed.values()))
+        arrays.update({name: now_arrays[name] for name in names})
         return changed
 
     def put_back(self, changes, arrays):
         """Set what `changes` returned."""
         for name, value in changes.items():
             value = _decode(value, arrays)
-            if name:
+            container = getattr(self.callback, name, None) if name else None
+            if type(container) in _REFILLED:
+                container.clear()
+                container.update(value) if isinstance(value, dict) else container.extend(value)
+            elif name:
                 setattr(self.callback, name, value)
             else:
                 self.callback.set_state(value)
@@ -109,23 +155,29 @@ def _encode(value, key, arrays):
     Raises:
         TypeError: there is something else in it.
     """
-    if value is None or isinstance(value, bool | int | float | str):
+    if type(value) in _PLAIN:
         return value
-    if isinstance(value, np.generic) and value.dtype.kind in "biuf":
-        return value.item()
-    if isinstance(value, np.ndarray) or keras.ops.is_tensor(value):
-        arrays[key] = np.array(keras.ops.convert_to_numpy(value))
-        return {"array": key}
-    if isinstance(value, list | tuple):
-        kind = "list" if isinstance(value, list) else "tuple"
-        return {kind: [_encode(part, f"{key}/{i}", arrays) for i, part in enumerate(value)]}
-    if isinstance(value, dict) and all(isinstance(name, str) for name in value):
-        parts = {name: _encode(part, f"{key}/{name}", arrays) for name, part in value.items()}
-        return {"dict": parts}
+    if isinstance(value, np.ndarray | np.generic) or keras.ops.is_tensor(value):
+        array = np.array(keras.ops.convert_to_numpy(value))
+        if _has_a_plain_dtype(array):
+            arrays[key] = array
+            return {"scalar" if isinstance(value, np.generic) else "array": key}
+    for kind, container in _SEQUENCES.items():
+        if type(value) is container:
+            return {kind: [_encode(part, f"{key}/{i}", arrays) for i, part in enumerate(value)]}
+    if type(value) is dict:
+        names = [_encode(name, f"{key}/names/{i}", arrays) for i, name in enumerate(value)]
+        parts = [_encode(part, f"{key}/{i}", arrays) for i, part in enumerate(value.values())]
+        return {"dict": list(zip(names, parts))}
     name = getattr(value, "__name__", "")
     if callable(value) and getattr(keras.ops, name, None) is value:
         return {"op": name}  # how Keras's callbacks compare: `keras.ops.less`
     raise TypeError(f"no plain value: {value!r}")
+
+
+def _has_a_plain_dtype(array):
+    """Whether a checkpoint can hold it: real numbers of up to 64 bits, and bfloat16 or float8."""
+    return array.dtype.isbuiltin == 2 or (array.dtype.kind in "biuf" and array.dtype.itemsize <= 8)
 
 
 def _decode(value, arrays):
@@ -134,13 +186,14 @@ def _decode(value, arrays):
         return value
     ((kind, content),) = value.items()
     if kind == "array":
-        return arrays[content]
+        return np.array(arrays[content])  # what is read from a file cannot be changed
+    if kind == "scalar":
+        return arrays[content][()]
     if kind == "op":
         return getattr(keras.ops, content)
     if kind == "dict":
-        return {name: _decode(part, arrays) for name, part in content.items()}
-    parts = [_decode(part, arrays) for part in content]
-    return parts if kind == "list" else tuple(parts)
+        return {_decode(name, arrays): _decode(part, arrays) for name, part in content}
+    return _SEQUENCES[kind](_decode(part, arrays) for part in content)
 
 
 def _equal(a, b):
@@ -159,9 +212,8 @@ def _equal(a, b):
 def _array_names(value):
     """Names of the arrays in encoded values."""
     if isinstance(value, dict):
-        if set(value) == {"array"} and isinstance(value["array"], str):
-            return [value["array"]]
-        value = list(value.values())
-    if isinstance(value, list):
+        ((kind, content),) = value.items()
+        return [content] if kind in ("array", "scalar") else _array_names(content)
+    if isinstance(value, list | tuple):
         return [name for part in value for name in _array_names(part)]
     return []

@@ -1,5 +1,6 @@
 """Augmented batches, each a pure function of (seed, epoch, index)."""
 
+import re
 import threading
 
 import keras
@@ -47,11 +48,14 @@ class Augmented(EpochCounter):
         self.source = source
         self.layers = list(layers)
         self._one_at_a_time = threading.Lock()  # the layers hold their seeds
-        mixing = [layer.name for layer in self.layers if isinstance(layer, _MIXES_LABELS)]
-        if mixing and not source.one_hot:
-            raise InputError(
-                f"{mixing[0]} mixes labels, which must be one-hot: make the data with one_hot=True."
-            )
+        for layer in self.layers:
+            if isinstance(layer, _MIXES_LABELS):
+                layer.dtype_policy = "float32"  # as the labels: Keras 3.15 mixes no two dtypes
+                if not source.one_hot:
+                    raise InputError(
+                        f"{layer.name} mixes labels, which must be one-hot: make the data with "
+                        "one_hot=True."
+                    )
 
     @property
     def num_batches(self):
@@ -69,11 +73,12 @@ class Augmented(EpochCounter):
         with self._one_at_a_time:
             for layer in self.layers:
                 images, labels = _apply(layer, images, labels, draw)
-        return keras.ops.convert_to_numpy(images), keras.ops.convert_to_numpy(labels)
+        images = keras.ops.convert_to_numpy(images).astype(np.float32)  # mixed precision or not
+        return images, keras.ops.convert_to_numpy(labels)
 
     def fingerprint(self):
         """What decides the batches, as a dict of plain values."""
-        layers = [[type(layer).__name__, _plain_config(layer)] for layer in self.layers]
+        layers = [[type(layer).__name__, options(layer.get_config())] for layer in self.layers]
         return {**self.source.fingerprint(), "augment": layers}
 
 
@@ -89,5 +94,17 @@ def _apply(layer, images, labels, draw):
     return layer(images, training=True), labels
 
 
-def _plain_config(layer):
-    return {name: value for name, value in layer.get_config().items() if name != "name"}
+def options(config):
+    """A layer's config, of layers within it too, without seeds and the numbers in names.
+
+    >>> options({"name": "dense_7", "units": 3, "layer": {"seed": 1}})
+    {'name': 'dense', 'units': 3, 'layer': {}}
+    """
+    if isinstance(config, list | tuple):
+        return [options(part) for part in config]
+    if not isinstance(config, dict):
+        return config
+    found = {name: options(part) for name, part in config.items() if name != "seed"}
+    if isinstance(found.get("name"), str):
+        found["name"] = re.sub(r"_\d+$", "", found["name"])
+    return found
