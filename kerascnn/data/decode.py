@@ -1,5 +1,6 @@
 """One decoder and one resize, for training, prediction and export alike."""
 
+import contextlib
 import dataclasses
 import functools
 import io
@@ -30,6 +31,9 @@ _SUFFIXES = {
 }
 SUFFIXES = frozenset().union(*_SUFFIXES.values())
 _RESIZES = ("stretch", "crop", "pad")
+_LARGE = 25_000_000  # pixels; a photo of 100 million needs a gigabyte while it is decoded
+_large = threading.Lock()  # so only one of them at a time
+_BAND = 256  # rows
 _ORIENTATION = 0x0112  # EXIF tag, 1 to 8: what turns the stored pixels upright
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -52,7 +56,8 @@ class Decoder:
     first reduced while it is decoded (DCT scaling), which large photos gain much time from.
 
     Args:
-        image_size: int or (height, width) in pixels, each >= 1, or None for the native size.
+        image_size: int or (height, width) in pixels, each >= 1 and at most 25 million together,
+            or None for the native size.
         channels: 3 (RGB) or 1 (grey).
         resize: "stretch" (the whole photo, its sides scaled independently: Keras's default),
             "crop" (shorter side scaled, centre kept) or "pad" (whole photo on white).
@@ -130,21 +135,26 @@ class Decoder:
         """Decode a file. Its `InputError` names the file."""
         try:
             return self(Path(path).read_bytes())
-        except OSError as error:
-            raise InputError(f"Cannot read {path}: {error.strerror}.") from error
         except InputError as error:
             raise InputError(f"Cannot read {path} as a photo: {error}.") from error
+        except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"Cannot read {path}: {reason}.") from error
 
     def _pixels(self, image):
         width, height = image.size
-        if width * height > self.max_pixels:
+        if _num_pixels(image) > self.max_pixels:
             raise InputError(f"huge: {width} x {height} pixels, the limit is {self.max_pixels:,}")
-        notes = [f"format {image.format}"]
-        if getattr(image, "is_animated", False) and image.format not in ("MPO", "TIFF"):
-            notes.append("animated")
         if self.image_size:  # reduces while decoding, never below twice the target
             side = 2 * max(self.image_size)
             image.draft(None, (side, side))
+        with _large if _num_pixels(image) > _LARGE else contextlib.nullcontext():
+            return self._decoded(image, width, height)
+
+    def _decoded(self, image, width, height):
+        notes = [f"format {image.format}"]
+        if getattr(image, "is_animated", False) and image.format not in ("MPO", "TIFF"):
+            notes.append("animated")
         image.load()  # a TIFF turns itself here
         turn = _TURNS.get(_orientation(image))
         if turn is not None:
@@ -178,9 +188,10 @@ def _checked_size(size):
         height, width = map(operator.index, size if isinstance(size, tuple | list) else [size] * 2)
     except (TypeError, ValueError):
         height = width = 0
-    if min(height, width) < 1:
+    if min(height, width) < 1 or height * width > _LARGE:
         raise InputError(
-            f"image_size must be an int >= 1, (height, width) or None. Received: {size!r}."
+            f"image_size must be an int >= 1, (height, width) or None, with at most {_LARGE:,} "
+            f"pixels. Received: {str(size)[:40]}."
         )
     return height, width
 
@@ -190,6 +201,10 @@ def _formats():
     """The known formats that this Pillow can read; MPO is opened as JPEG."""
     Image.init()
     return tuple(name for name in _SUFFIXES if name in Image.OPEN)
+
+
+def _num_pixels(image):
+    return image.width * image.height
 
 
 def _orientation(image):
@@ -209,8 +224,7 @@ def _flatten(image, mode):
         scale = 255.0 if values.max(initial=0.0) <= 1.0 else 1.0
         image = Image.fromarray(np.clip(values * scale, 0, 255).astype(np.uint8))
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        image = _on_white(image, mode)
     return image if image.mode == mode else image.convert(mode)
 
 
@@ -222,6 +236,17 @@ def _padded(image, size):
     corner = tuple((target - side) // 2 for target, side in zip(size, inner))
     canvas.paste(image.resize(inner, Image.Resampling.BILINEAR), corner)
     return canvas
+
+
+def _on_white(image, mode):
+    """In bands, which takes a third of the memory that it would take at once."""
+    flat = Image.new(mode, image.size)
+    for top in range(0, image.height, _BAND):
+        box = (0, top, image.width, min(top + _BAND, image.height))
+        band = image.crop(box).convert("RGBA")
+        white = Image.new("RGBA", band.size, "white")
+        flat.paste(Image.alpha_composite(white, band).convert(mode), box)
+    return flat
 
 
 class _Quiet:

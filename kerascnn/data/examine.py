@@ -20,7 +20,8 @@ from kerascnn.data.store import RowStore, cache_folder
 
 __all__ = ["Examined", "examine", "file_reader", "stored_pixels"]
 
-_WINDOW = 64  # photos in memory at a time
+_WINDOW = 64  # photos in memory at a time, if they have
+_WINDOW_BYTES = 256_000_000  # no more bytes together
 _MAX_BYTES = 256_000_000  # a larger file is not read at all
 
 
@@ -86,7 +87,8 @@ def examine(files, total, decoder, progress=True):
     bar = tqdm(total=total, desc="Checking photos", unit="photo", disable=hidden)
     files = iter(files)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, bar:
-        while window := list(itertools.islice(files, _WINDOW)):
+        count = max(1, min(_WINDOW, _WINDOW_BYTES // store.row_bytes))
+        while window := list(itertools.islice(files, count)):
             names, readers = zip(*window)
             results = list(pool.map(look, readers))
             fresh = [result for result in results if result.pixels is not None]

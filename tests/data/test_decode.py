@@ -303,6 +303,12 @@ def test_what_is_no_photo_is_refused_in_words(name, tmp_path):
         decode_file(tmp_path / "a.jpg", 32)
 
 
+def test_names_that_no_file_can_have_are_refused():
+    for name in ("a\0b.jpg", "\ud800.jpg", "x" * 300):
+        with pytest.raises(InputError, match="(?s)Cannot read .*(null byte|encode|too long)"):
+            decode_file(name)
+
+
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(InputError, match="Cannot read .*none.jpg: No such file or directory."):
         decode_file(tmp_path / "none.jpg")
@@ -384,7 +390,7 @@ def test_the_key_names_every_setting():
     assert "/" not in Decoder(224).key
 
 
-@pytest.mark.parametrize("size", [0, -1, 2.5, "224", (224,), (1, 2, 3), (0, 5), [2.5, 3]])
+@pytest.mark.parametrize("size", [0, -1, 2.5, "224", (224,), (1, 2, 3), (0, 5), [2.5, 3], 5001, 10**30])
 def test_a_wrong_size_is_refused(size):
     with pytest.raises(InputError, match="image_size must be an int >= 1"):
         Decoder(size)
