@@ -1,5 +1,6 @@
 """The command `kerascnn`. A command imports what it needs when it runs, so `--help` is quick."""
 
+import contextlib
 import json
 import logging
 import os
@@ -82,7 +83,22 @@ def _top(
 def check(
     context: typer.Context,
     photos: _Photos,
-    image_size: Annotated[int, typer.Option(help="Height and width in pixels.")] = 224,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for check.html, check.json, quarantine.csv."),
+    ] = None,
+    features: Annotated[
+        bool, typer.Option("--features", help="Let a backbone look for wrong labels and shift.")
+    ] = False,
+    backbone: _Backbone = "MobileNetV2",
+    weights: _Weights = None,
+    image_size: Annotated[
+        int | None,
+        typer.Option(help="Height and width in pixels; default: 224, or the backbone's."),
+    ] = None,
+    on_error: Annotated[
+        str, typer.Option(help="skip (list the bad files) or raise (stop at the first).")
+    ] = "skip",
     seed: _Seed = 0,
     manifest: Annotated[
         Path | None, typer.Option(help="Also write path, SHA-256, label, split.")
@@ -91,32 +107,38 @@ def check(
 ):
     """Read every photo once: classes, splits, and what is wrong. Nothing is changed.
 
-    Example: kerascnn check photos/
+    Damaged files, photos that look the same (across splits, in two classes), sizes and colours;
+    with --features also labels that are probably wrong, and splits that differ.
+
+    Example: kerascnn check photos/ --features --output check/
     """
     from kerascnn.data import Decoder, inspect_directory
 
-    inventory = inspect_directory(
-        photos, Decoder(image_size), seed=seed, progress=not context.obj["quiet"]
-    )
+    if output:
+        _refuse_inside(output, photos)
+    decoder = Decoder(224 if image_size is None else image_size)
+    if features:
+        decoder, weights = _reading(backbone, weights, image_size, "stretch")
+    options = {"seed": seed, "progress": not context.obj["quiet"]}
+    with starting_keras() if features else contextlib.nullcontext():
+        inventory = inspect_directory(photos, decoder, on_error=on_error, **options)
+        from kerascnn.transfer.checking import check_inventory
+    network = None
+    if features:
+        from kerascnn import transfer
+
+        network = transfer.backbone(
+            backbone, weights, image_size=decoder.image_size, channels=decoder.channels
+        )
+    found = check_inventory(inventory, decoder, network, **options)
     if manifest:
         inventory.save(manifest)
-    findings = [vars(finding) for finding in inventory.findings]
+    if output:
+        found.save(output)
     if json_:
-        _print_json(
-            {"classes": inventory.class_names, "counts": inventory.counts(), "findings": findings}
-        )
-        return
-    counts = inventory.counts()
-    rows = [
-        [n, *(counts[s][n] for s in counts), sum(counts[s][n] for s in counts)]
-        for n in inventory.class_names
-    ]
-    total = ["total", *(sum(counts[s].values()) for s in counts), len(inventory.photos)]
-    typer.echo(table(["class", *counts, "all"], [*rows, total]))
-    for finding in inventory.findings:
-        typer.echo(f"\n{described(finding, 5)}")
-    if not findings:
-        typer.echo("\nNo problems found.")
+        _print_json(found.as_dict())
+    else:
+        typer.echo(_check_summary(found, output))
 
 
 @app.command()
@@ -164,11 +186,7 @@ def finetune(
 
     check_training(strategy, epochs, learning_rate, seed)
     check_engine(engine, precision)
-    if output.resolve().is_relative_to(photos.resolve()):
-        raise InputError(
-            f"The output folder {output} is inside {photos}, where it would be taken for a class "
-            "of photos. Choose another one with --output."
-        )
+    _refuse_inside(output, photos)
     verbose = not context.obj["quiet"]
     start = time.perf_counter()
     with run_folder(output) as folder:  # refused now rather than after the training
@@ -405,27 +423,50 @@ def _short(number):
     return str(number)
 
 
-def _read(photos, backbone, weights, image_size, resize, seed, manifest, verbose):
-    """(data, weights): `from_directory`, done while TensorFlow starts, for a backbone's photos.
-
-    What was not given is the backbone's own.
-    """
-    from kerascnn._errors import one_of
-    from kerascnn.data import Decoder, inspect_directory
-    from kerascnn.transfer.backbones import list_backbones
-
-    rows = {row.name: row for row in list_backbones()}
-    row = rows[one_of(backbone, rows, "backbone")]
-    size = row.image_size if image_size is None else image_size
-    decoder = Decoder(size, row.channels, resize)
-    weights = weights or row.weights[0]
-    if weights.lower() == "none":
-        weights = None
-    elif weights not in row.weights and not Path(weights).is_file():
+def _refuse_inside(output, photos):
+    if output.resolve().is_relative_to(photos.resolve()):
         raise InputError(
-            f"There is no weights file {weights}. Pass the path of one, none, or a name that "
-            f"{backbone} has: {', '.join(row.weights)}."
+            f"The output folder {output} is inside {photos}, where it would be taken for a class "
+            "of photos. Choose another one with --output."
         )
+
+
+def _check_summary(found, output):
+    """What `kerascnn check` says in a terminal."""
+    inventory = found.inventory
+    counts = inventory.counts()
+    rows = [
+        [n, *(counts[s][n] for s in counts), sum(counts[s][n] for s in counts)]
+        for n in inventory.class_names
+    ]
+    total = ["total", *(sum(counts[s].values()) for s in counts), len(inventory.photos)]
+    lines = [table(["class", *counts, "all"], [*rows, total])]
+    sizes = [found.statistics[side] for side in ("width", "height")]
+    span = ", ".join(
+        f"{name} {'x'.join(f'{size[name]:g}' for size in sizes)}" for name in ("median", "max")
+    )
+    lines.append(f"\nPixels: {span}. Largest class / smallest: {found.imbalance():.1f}.")
+    lines += [f"\n{described(finding, 5)}" for finding in inventory.findings]
+    if found.suspicious:
+        shown = [
+            f"  {row['photo'].path} ({row['photo'].label}: looks like {row['suggested']})"
+            for row in found.suspicious[:5]
+        ]
+        lines.append(f"\n{len(found.suspicious)} suspicious labels, the worst first")
+        lines += [*shown, *(["  ..."] if len(found.suspicious) > 5 else [])]
+    lines += [f"\nUnlike the training photos: {said}" for said in found.differences()]
+    if not (inventory.findings or found.suspicious or found.differences()):
+        lines.append("\nNo problems found.")
+    if output:
+        lines.append(f"\nPage: {(output / 'check.html').resolve().as_uri()}")
+    return "\n".join(lines)
+
+
+def _read(photos, backbone, weights, image_size, resize, seed, manifest, verbose):
+    """(data, weights): `from_directory`, done while TensorFlow starts, for a backbone's photos."""
+    from kerascnn.data import inspect_directory
+
+    decoder, weights = _reading(backbone, weights, image_size, resize)
     with starting_keras():
         inventory = inspect_directory(
             photos, decoder, seed=seed, manifest=manifest, progress=verbose
@@ -437,6 +478,26 @@ def _read(photos, backbone, weights, image_size, resize, seed, manifest, verbose
     read = StoredPixels(decoder, root=photos)
     options = {"batch_size": 32, "one_hot": False, "seed": seed}
     return ImageData.assemble(read, inventory, decoder, **options), weights
+
+
+def _reading(backbone, weights, image_size, resize):
+    """(`Decoder`, weights) for a backbone; what was not given is the backbone's own."""
+    from kerascnn._errors import one_of
+    from kerascnn.data import Decoder
+    from kerascnn.transfer.backbones import list_backbones
+
+    rows = {row.name: row for row in list_backbones()}
+    row = rows[one_of(backbone, rows, "backbone")]
+    size = row.image_size if image_size is None else image_size
+    weights = weights or row.weights[0]
+    if weights.lower() == "none":
+        weights = None
+    elif weights not in row.weights and not Path(weights).is_file():
+        raise InputError(
+            f"There is no weights file {weights}. Pass the path of one, none, or a name that "
+            f"{backbone} has: {', '.join(row.weights)}."
+        )
+    return Decoder(size, row.channels, resize), weights
 
 
 def _say_skipped(findings):

@@ -248,6 +248,38 @@ def test_check(photos, tmp_path, kerascnn_command):
     assert len((tmp_path / "manifest.csv").read_text().splitlines()) == 25
 
 
+def test_check_writes_a_page_and_asks_a_backbone(photos, tmp_path, kerascnn_command):
+    command = ("check", photos, "-o", tmp_path / "check", "--features", *LENET)
+    code, out, err = kerascnn_command(*command)
+    assert (code, err) == (0, "") and out.endswith("/check/check.html\n")
+    names = sorted(path.name for path in (tmp_path / "check").iterdir())
+    assert names == ["check.html", "check.json", "quarantine.csv"]
+    code, out, _ = kerascnn_command(*command, "--json")
+    printed = json.loads(out)
+    assert printed == json.loads((tmp_path / "check/check.json").read_text("utf-8"))
+    assert isinstance(printed["suspicious_labels"], list) and printed["feature_shift"] == {}
+    assert printed["statistics"]["width"] == {"min": 48, "median": 48, "max": 48}
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--on-error", "stop"), "Unknown on_error 'stop'."),
+        (("--features", "--backbone", "MobilNetV2"), "Did you mean 'MobileNetV2'"),
+        (("--features", "--weights", "none.h5"), "There is no weights file none.h5."),
+        (("--image-size", 0), "image_size must be an int >= 1"),
+        (("--seed", "x"), "Invalid value for '--seed'"),
+    ],
+)
+def test_wrong_options_of_check(photos, kerascnn_command, options, sentence):
+    assert sentence in refused(kerascnn_command("check", photos, *options))
+
+
+def test_check_writes_nothing_into_the_photos(photos, kerascnn_command):
+    sentence = refused(kerascnn_command("check", photos, "-o", photos / "check"))
+    assert "is inside" in sentence and not (photos / "check").exists()
+
+
 # What is wrong is named and counted, and the rest goes on
 
 
@@ -292,6 +324,11 @@ def test_check_names_and_counts_all_troubles(troubled, kerascnn_command):
         for row in json.loads(out)["findings"]
     }
     assert {problem: found.get(problem) for problem in TROUBLES} == TROUBLES
+    listed = {row["path"] for row in json.loads(out)["quarantine"]}
+    skipped = [paths for action, paths in TROUBLES.values() if action == "skipped"]
+    assert listed == set(sum(skipped, []))
+    outcome = kerascnn_command("check", troubled, "--on-error", "raise")
+    assert refused(outcome).startswith("'circle/corrupt.png' cannot be used: damaged")
     _, out, _ = kerascnn_command("check", troubled)
     assert "2 skipped: same photo in two classes\n  circle/twice.png\n  square/twice.png\n" in out
     assert found.keys() - TROUBLES.keys() <= {"not RGB (P), converted"}

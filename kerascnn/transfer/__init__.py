@@ -5,11 +5,13 @@ import importlib
 _MODULES = {
     "FeatureExtractor": "features",
     "Features": "features",
+    "PhotoCheck": "checking",
     "Plan": "choose",
     "Probe": "probe",
     "Result": "run",
     "Run": "run",
     "backbone": "backbones",
+    "check_photos": "checking",
     "compare_stages": "choose",
     "cut_points": "freezing",
     "extract_features": "features",
