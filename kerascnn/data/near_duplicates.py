@@ -174,9 +174,8 @@ def _candidates(hashes, low):
     whole, found = hashes[:, 0], []
     block = hashes[low : low + BLOCK]
     for mirrored in (0, 1):
-        plain, inner = (block[:, 2 * mirrored + i, None] ^ whole for i in (0, 1))
-        bits = np.minimum(np.bitwise_count(plain), np.bitwise_count(inner))
-        bits[(block[:, 0] == 0)] = bits[:, whole == 0] = 64
+        bits = np.minimum(*(_differing(block[:, 2 * mirrored + i], whole) for i in (0, 1)))
+        bits[block[:, 0] == 0] = bits[:, whole == 0] = 64
         np.fill_diagonal(bits[:, low:], 64)
         i, j = np.nonzero(bits <= _BITS)
         found.append(np.stack([i + low, j, np.full(len(i), mirrored), bits[i, j]], axis=1))
@@ -185,6 +184,11 @@ def _candidates(hashes, low):
     rank = np.arange(len(found)) - np.searchsorted(found[:, 0], found[:, 0])
     found = found[rank < _NEAREST]
     return np.column_stack([np.sort(found[:, :2], axis=1), found[:, 2]])
+
+
+def _differing(first, others):
+    """How many bits differ, uint8 (n, N); row by row, which needs an eighth of the memory."""
+    return np.stack([np.bitwise_count(one ^ others) for one in first])
 
 
 def _worth_a_look(pairs, marks):
