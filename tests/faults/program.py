@@ -5,7 +5,8 @@
 Writes FOLDER/result.json when it is done. With photos and weights it fine-tunes MobileNet on them,
 without it trains a small network on scikit-learn's digits. `--die write:3` is killed in the middle
 of writing its third checkpoint, `--die rename:3` before the third has its name, `--die step:7` at
-the end of the seventh step.
+the end of the seventh step, `--die epoch:6` in the middle of epoch 6; `--die interrupt:7` gets a
+Ctrl-C at the end of the seventh step.
 """
 
 import argparse
@@ -113,8 +114,14 @@ class Watch(keras.callbacks.Callback):
         if self.what in ("write", "rename"):
             self.die_while_writing()
 
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
     def on_train_batch_end(self, batch, logs=None):
         self.steps += 1
+        middle = batch + 1 >= self.params["steps"] // 2
+        if self.what == "epoch" and self.epoch == self.count and middle:
+            os.kill(os.getpid(), signal.SIGKILL)
         if self.what == "step" and self.steps == self.count:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.what == "interrupt" and self.steps == self.count:
