@@ -46,17 +46,28 @@ def native_messages_aside():
             os.dup2(shown.fileno(), 2)
 
 
+def printable(text):
+    r"""Text on one line, what steers a terminal as escapes: file names hold anything.
+
+    >>> printable("blåbær\n\x1b[31m.jpg")
+    'blåbær\\n\\x1b[31m.jpg'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def described(finding, shown):
     """What was found, how often, and the first files."""
-    files = [f"  {path}" for path in finding.paths[:shown]]
+    files = [f"  {printable(path)}" for path in finding.paths[:shown]]
     if len(finding.paths) > shown:
         files.append(f"  ... and {len(finding.paths) - shown} more")
-    return "\n".join([f"{len(finding.paths)} {finding.action}: {finding.problem}", *files])
+    return "\n".join(
+        [f"{len(finding.paths)} {finding.action}: {printable(finding.problem)}", *files]
+    )
 
 
 def table(columns, rows):
     """Aligned text: first column left, numbers right."""
-    cells = [[str(cell) for cell in row] for row in [columns, *rows]]
+    cells = [[printable(str(cell)) for cell in row] for row in [columns, *rows]]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     numeric = [
         i > 0 and all((row[i] or "0")[:1].isdigit() for row in cells[1:])

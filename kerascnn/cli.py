@@ -11,7 +11,14 @@ from typing import Annotated
 
 import typer
 
-from kerascnn._console import Lines, described, native_messages_aside, starting_keras, table
+from kerascnn._console import (
+    Lines,
+    described,
+    native_messages_aside,
+    printable,
+    starting_keras,
+    table,
+)
 from kerascnn._errors import InputError
 
 __all__ = ["app", "main"]
@@ -532,7 +539,7 @@ def _is_photo(file, decoder):
     try:
         decoder.read(file)
     except InputError as error:
-        print(f"skipped: {error}", file=sys.stderr)
+        print(f"skipped: {printable(str(error))}", file=sys.stderr)
         return False
     return True
 
@@ -588,5 +595,5 @@ def _fail(message, code):
         import traceback
 
         traceback.print_exc()
-    print(f"kerascnn: {message}", file=sys.stderr)
+    print(f"kerascnn: {printable(message)}", file=sys.stderr)
     sys.exit(code)

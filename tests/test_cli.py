@@ -513,7 +513,7 @@ def test_predict_on_what_is_no_photo_or_no_run(photos, run, tmp_path, kerascnn_c
         ((run[0],), "Missing argument 'photos"),
         ((tmp_path / "none", photo), "No model at "),
         ((photos, photo), "No model at "),
-        ((tmp_path / "notes.txt", photo), "is damaged or no model that Keras can open"),
+        ((tmp_path / "notes.txt", photo), "No model at "),
         ((run[0], photo, "--top", 0), "Invalid value for '--top'"),
     ):
         assert sentence in refused(kerascnn_command("predict", *arguments))

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from kerascnn._console import Lines, described, table
+from kerascnn._console import Lines, described, printable, table
 from kerascnn.data import Finding
 
 
@@ -22,6 +22,13 @@ def test_a_finding_names_the_first_files_and_counts_the_rest():
 def test_lines_go_to_what_stderr_is_now(capsys):
     Lines().emit(logging.makeLogRecord({"msg": "said"}))
     assert capsys.readouterr().err == "said\n"
+
+
+def test_names_of_files_cannot_steer_a_terminal():
+    hostile, shown = "a\nb\x1b[2J\u202e\udce5.jpg", r"a\nb\x1b[2J\u202e\udce5.jpg"
+    assert printable(hostile) == shown
+    assert described(Finding(f"class {hostile!r}", "kept", [hostile]), 3).endswith(shown)
+    assert table(["photo"], [[hostile]]).splitlines()[2:] == [shown]
 
 
 CODE = """
