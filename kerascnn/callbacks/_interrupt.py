@@ -28,7 +28,7 @@ class Interrupt:
         self._before = {}
 
     def install(self):
-        if threading.current_thread() is not threading.main_thread():
+        if not _may_handle_signals():
             return
         for number in _SIGNALS:
             stale = getattr(signal.getsignal(number), "__self__", None)
@@ -37,6 +37,8 @@ class Interrupt:
         self._before = {number: signal.signal(number, self._receive) for number in _SIGNALS}
 
     def remove(self):
+        if not _may_handle_signals():
+            return
         for number, handler in self._before.items():
             if signal.getsignal(number) == self._receive:
                 signal.signal(number, handler or signal.SIG_DFL)
@@ -68,3 +70,7 @@ class Interrupt:
                 return True
             frame = frame.f_back
         return False
+
+
+def _may_handle_signals():
+    return threading.current_thread() is threading.main_thread()

@@ -15,6 +15,7 @@ from kerascnn.callbacks._forwarding import Forwarding
 from kerascnn.callbacks._identity import differences, identity
 from kerascnn.callbacks._interrupt import Interrupt
 from kerascnn.callbacks._interval import Interval
+from kerascnn.callbacks._photos import changed_photos, keep_photos
 from kerascnn.callbacks._position import Positioned, knows_its_position, pass_over_batches
 from kerascnn.callbacks._rate import LearningRate
 from kerascnn.callbacks._run_folder import RunFolder
@@ -203,12 +204,16 @@ class Resume(Forwarding):
     def _check_checkpoint(self):
         self._identity = identity(self._trained, self.callbacks, self._source)
         if self._found is None:
+            keep_photos(self.directory, self._source)
             return
         before, now = dict(self._found.state["identity"]), dict(self._identity)
         if not self._strict:
             before["versions"] = now["versions"]
         different = differences(before, now)
         if different:
+            photos = changed_photos(self.directory, self._source)
+            said = [text for text in different if not photos or "photos_sha256" not in text]
+            different = [*photos, *said]
             raise InputError(
                 f"{self.directory} holds another run ({'; '.join(different)}). Choose another "
                 "folder, or continue that run as it was."

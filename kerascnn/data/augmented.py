@@ -81,6 +81,10 @@ class Augmented(EpochCounter):
         layers = [[type(layer).__name__, options(layer.get_config())] for layer in self.layers]
         return {**self.source.fingerprint(), "augment": layers}
 
+    def manifest(self):
+        """The photos, as `Split.manifest`."""
+        return self.source.manifest()
+
 
 def _apply(layer, images, labels, draw):
     if not layer.built:

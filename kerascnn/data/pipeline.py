@@ -161,6 +161,11 @@ class Split(EpochCounter):
             "seed": self.seed,
         }
 
+    def manifest(self):
+        """{SHA-256 of the file's bytes: [path, class name]} of every photo."""
+        names = [self.class_names[label] for label in self.labels]
+        return {d: [path, name] for d, path, name in zip(self.digests, self.paths, names)}
+
     def class_weight(self):
         """{class number: weight} that gives every class the same total: N / (classes * count)."""
         counts = np.bincount(self.labels, minlength=len(self.class_names))
