@@ -134,7 +134,14 @@ def load(path):
         arrays = load_tensors(data)
         arrays = {name: arrays[name].view(kind) for name, kind in content["dtypes"].items()}
         return Checkpoint(int(name[1]), int(name[2]), content["state"], arrays)
-    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (
+        SafetensorError,
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise InputError(f"{path} is no checkpoint of a training run: {error!r}.") from error
 
 
