@@ -6,6 +6,7 @@ import functools
 import io
 import logging
 import operator
+import stat
 import threading
 import warnings
 from pathlib import Path
@@ -31,6 +32,7 @@ _SUFFIXES = {
 }
 SUFFIXES = frozenset().union(*_SUFFIXES.values())
 _RESIZES = ("stretch", "crop", "pad")
+_MAX_BYTES = 256_000_000  # a larger file is not read at all
 _LARGE = 25_000_000  # pixels; a photo of 100 million needs a gigabyte while it is decoded
 _large = threading.Lock()  # so only one of them at a time
 _BAND = 256  # rows
@@ -134,7 +136,7 @@ class Decoder:
     def read(self, path):
         """Decode a file. Its `InputError` names the file."""
         try:
-            return self(Path(path).read_bytes())
+            return self(file_bytes(path))
         except InputError as error:
             raise InputError(f"Cannot read {path} as a photo: {error}.") from error
         except (OSError, ValueError) as error:  # ValueError: a name that no file can have
@@ -303,6 +305,23 @@ def decode_file(path, image_size=None, channels=3, resize="stretch"):
     [[[7, 7, 7], [7, 7, 7]]]
     """
     return Decoder(image_size, channels, resize).read(path)
+
+
+def file_bytes(path):
+    """The bytes of a file that may be a photo: no device, no pipe, not absurdly large.
+
+    >>> file_bytes("/dev/zero")
+    Traceback (most recent call last):
+    ...
+    kerascnn._errors.InputError: not a file
+    """
+    path = Path(path)
+    info = path.stat()
+    if not (stat.S_ISREG(info.st_mode) or stat.S_ISDIR(info.st_mode)):
+        raise InputError("not a file")
+    if info.st_size > _MAX_BYTES:
+        raise InputError(f"huge: {info.st_size:,} bytes")
+    return path.read_bytes()
 
 
 def expected_suffixes(image_format):

@@ -15,14 +15,13 @@ from tqdm import tqdm
 
 from kerascnn._errors import InputError
 from kerascnn._runs import said_simply
-from kerascnn.data.decode import expected_suffixes
+from kerascnn.data.decode import expected_suffixes, file_bytes
 from kerascnn.data.store import RowStore, cache_folder
 
 __all__ = ["Examined", "examine", "file_reader", "stored_pixels"]
 
 _WINDOW = 64  # photos in memory at a time, if they have
 _WINDOW_BYTES = 256_000_000  # no more bytes together
-_MAX_BYTES = 256_000_000  # a larger file is not read at all
 
 
 @dataclasses.dataclass
@@ -120,13 +119,7 @@ def file_reader(path):
     FileNotFoundError: [Errno 2] No such file or directory: 'none.jpg'
     """
 
-    def read():
-        size = Path(path).stat().st_size
-        if size > _MAX_BYTES:
-            raise InputError(f"huge: {size:,} bytes")
-        return Path(path).read_bytes()
-
-    return read
+    return functools.partial(file_bytes, path)
 
 
 def _look(read, decoder, store, remembered):
@@ -160,8 +153,9 @@ class _Remembered:
             for line in path.read_bytes().splitlines():
                 try:
                     digest, notes, error = json.loads(line)
+                    "".join([digest, *notes, error or ""])  # so all of them are text
                     self._results[digest] = Examined(digest, tuple(notes), error)
-                except (ValueError, TypeError):  # a killed process left half a line
+                except (ValueError, TypeError, RecursionError):  # half a line of a killed process
                     continue
 
     def get(self, digest):

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -303,6 +304,17 @@ def test_what_is_no_photo_is_refused_in_words(name, tmp_path):
         decode_file(tmp_path / "a.jpg", 32)
 
 
+def test_devices_pipes_and_absurdly_large_files_are_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    for path in ("/dev/zero", tmp_path / "pipe.jpg"):
+        with pytest.raises(InputError, match="Cannot read .* as a photo: not a file"):
+            decode_file(path)
+    with (tmp_path / "large.jpg").open("wb") as file:
+        file.truncate(10**12)  # of holes: it takes no space
+    with pytest.raises(InputError, match="as a photo: huge: 1,000,000,000,000 bytes"):
+        decode_file(tmp_path / "large.jpg")
+
+
 def test_names_that_no_file_can_have_are_refused():
     for name in ("a\0b.jpg", "\ud800.jpg", "x" * 300):
         with pytest.raises(InputError, match="(?s)Cannot read .*(null byte|encode|too long)"):
@@ -390,7 +402,9 @@ def test_the_key_names_every_setting():
     assert "/" not in Decoder(224).key
 
 
-@pytest.mark.parametrize("size", [0, -1, 2.5, "224", (224,), (1, 2, 3), (0, 5), [2.5, 3], 5001, 10**30])
+@pytest.mark.parametrize(
+    "size", [0, -1, 2.5, "224", (224,), (1, 2, 3), (0, 5), [2.5, 3], 5001, 10**30]
+)
 def test_a_wrong_size_is_refused(size):
     with pytest.raises(InputError, match="image_size must be an int >= 1"):
         Decoder(size)

@@ -94,7 +94,7 @@ class Elsewhere:
     `elsewhere(function, *args)`: ("loaded", what it returned) or ("refused", its `InputError`).
     """
 
-    def __init__(self, seconds=120):
+    def __init__(self, seconds=300):
         self._seconds = seconds
         self._process = None
 

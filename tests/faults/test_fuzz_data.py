@@ -2,15 +2,20 @@
 
 import collections
 import csv
+import functools
 import io
+import json
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from kerascnn.data import Inventory, Photo, RowStore, load_manifest
-from tests.faults.corruption import damaged, examples, outcome
+from kerascnn.data import Decoder, Inventory, Photo, RowStore, cache_folder, load_manifest
+from kerascnn.data.examine import examine
+from tests.data.test_decode import encoded
+from tests.faults.corruption import JSON, damaged, examples, outcome
 
 EXAMPLES = [200, pytest.param(10_000, marks=pytest.mark.slow)]
 NAMES = ["cat/1.jpg", "cat/ü\n2.jpg", 'dog/"3",.jpg', "dog/\udce5.jpg"]
@@ -89,5 +94,28 @@ def test_a_damaged_store_takes_new_rows_and_gives_them_back(count, tmp_path):
         again = RowStore(tmp_path / "store", (3, 5), "uint8")
         found = again.find("abcdefgh")
         assert (found >= 0).all() and again.read(found)[6:].tolist() == [[[7] * 5] * 3] * 2
+
+    check()
+
+
+@pytest.mark.parametrize("count", EXAMPLES)
+def test_damaged_memory_of_earlier_checks(count, tmp_path):
+    """It may be forgotten what was found; what is then looked at again is found again."""
+    photos = {name: encoded(Image.new("RGB", (9, 9), name), "PNG") for name in ("red", "blue")}
+    photos["bad"] = b"text"
+    readers = [(name, functools.partial(photos.get, name)) for name in photos]
+
+    def look():
+        return dict(examine(readers, 3, Decoder(8), progress=False))
+
+    look()
+    (path,) = cache_folder().glob("checks-*.jsonl")
+
+    @examples(count // 4)
+    @given(damaged(path.read_bytes()) | JSON.map(json.dumps).map(str.encode))
+    def check(data):
+        path.write_bytes(data)
+        for name, found in look().items():
+            assert found.problems(name) is not None and (name == "bad") <= bool(found.error)
 
     check()

@@ -19,7 +19,7 @@ from kerascnn.transfer import load_run
 from kerascnn.transfer.run import save_model
 from tests.faults.corruption import JSON, altered, damaged, examples
 
-EXAMPLES = [8, pytest.param(2000, marks=pytest.mark.slow)]
+EXAMPLES = [8, pytest.param(500, marks=pytest.mark.slow)]
 LABELS = {"class_names": ["cat", "dog"], "image_size": [8, 8], "channels": 3, "resize": "pad"}
 
 
