@@ -1,6 +1,8 @@
 """kerascnn: convolutional image networks and transfer learning for Keras 3.
 
 Subpackages load on first use, so that `import kerascnn` imports neither Keras nor TensorFlow.
+It tells both backends to take a GPU's memory as they need it, not all at once; set the variables
+TF_FORCE_GPU_ALLOW_GROWTH and XLA_PYTHON_CLIENT_PREALLOCATE yourself for something else.
 
 >>> import kerascnn as kc
 >>> kc.models.LeNet5().count_params()
@@ -8,13 +10,19 @@ Subpackages load on first use, so that `import kerascnn` imports neither Keras n
 """
 
 import importlib
+import os
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, NonFiniteError
+
+# Read when a backend starts its GPUs, so it is in time even after `import tensorflow`.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 __version__ = "0.1.0"
 
 _SUBPACKAGES = (
     "arithmetic",
+    "callbacks",
     "constraints",
     "data",
     "initializers",
@@ -28,17 +36,19 @@ _SUBPACKAGES = (
     "weights",
 )
 
-__all__ = ["InputError", "load_model", *_SUBPACKAGES]
+__all__ = ["InputError", "NonFiniteError", "load_model", "reproducible", *_SUBPACKAGES]
 
 
 def __getattr__(name):
     if name in _SUBPACKAGES:
         return importlib.import_module(f"kerascnn.{name}")
+    if name == "reproducible":
+        return importlib.import_module("kerascnn._random").reproducible
     raise AttributeError(f"module 'kerascnn' has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted([*globals(), *_SUBPACKAGES])
+    return sorted({*globals(), *__all__})
 
 
 def load_model(path, custom_objects=None, compile=True):

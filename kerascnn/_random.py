@@ -4,8 +4,14 @@ A run that is killed and continued, or that reads its photos in another order, d
 """
 
 import hashlib
+import os
+import threading
 
 import numpy as np
+
+from kerascnn._errors import InputError
+
+_asked = threading.Event()  # of this process, as the switches that `reproducible` sets
 
 
 def generator(*key):
@@ -35,3 +41,81 @@ def permutation(n, *key):
     True
     """
     return generator(*key).permutation(n)
+
+
+def reproducible(seed):
+    """Make this process repeat itself to the bit. Call it first, before anything is built.
+
+    It seeds Python, NumPy and the backend (`keras.utils.set_random_seed`) and allows only
+    deterministic operations: on TensorFlow those of `tf.data` too, whose maps keep their order and
+    whose shuffles repeat; on JAX those of a GPU. `finetune` and `extract_features` no longer choose
+    their engine by its speed: "auto" is "tensorflow" on a CPU, "keras" elsewhere. It cannot be
+    switched off again.
+
+    Two runs of a script are then equal to the bit if they have the same versions, kind of machine,
+    number of threads and backend: with one thread less the sums are added up in another order. On
+    TensorFlow that holds with `num_parallel_calls`, `prefetch`, seeded Keras layers in a `map`,
+    and `workers`. It costs time: XLA is off, and a `map` with random layers, or any other state,
+    runs one element at a time (recipes/benchmarks/reproducible.py measures a training step).
+
+    Not covered: generators of your own without a seed; threads and processes of your own that race;
+    on JAX `workers` > 1, since Keras 3.15 reads ahead before the first epoch and puts what it read
+    into that epoch; on a GPU features that were in the cache before, in other batches.
+
+    Args:
+        seed: int from 0 to 2**32 - 1.
+
+    Raises:
+        InputError: the seed is no such int, or JAX has started a GPU already.
+
+    >>> import keras
+    >>> import kerascnn as kc
+    >>> kc.reproducible(0)  # doctest: +SKIP
+    >>> keras.random.uniform((1,))  # doctest: +SKIP
+    """
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**32:
+        raise InputError(f"seed must be an int from 0 to 2**32 - 1. Received: {seed!r}.")
+    import keras
+
+    if keras.backend.backend() == "jax":
+        _deterministic_jax()
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    _asked.set()
+
+
+def is_reproducible():
+    """Whether `reproducible` was called in this process."""
+    return _asked.is_set()
+
+
+def _deterministic_jax():
+    """Set the flag that JAX reads when its devices start."""
+    import jax
+
+    flag = "--xla_gpu_deterministic_ops=true"
+    flags = os.environ.get("XLA_FLAGS", "").split()
+    if flag in flags:
+        return
+    if _jax_has_started() and jax.default_backend() == "gpu":
+        raise InputError(
+            "JAX has started its GPU already, so that its operations cannot be made deterministic "
+            "any more. Call kerascnn.reproducible before anything is computed."
+        )
+    os.environ["XLA_FLAGS"] = " ".join([*flags, flag])
+
+
+def _jax_has_started():
+    """Whether JAX's devices are there: it refuses this setting then, and says it nowhere else."""
+    import jax
+
+    count = jax.config.jax_num_cpu_devices
+    try:
+        jax.config.update("jax_num_cpu_devices", count + 1)
+    except RuntimeError:
+        return True
+    jax.config.update("jax_num_cpu_devices", count)
+    return False

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from kerascnn._errors import InputError
+from kerascnn._random import is_reproducible
 from kerascnn.transfer._options import check_engine
 
 __all__ = ["KerasEngine", "OpenVINOEngine", "TensorFlowEngine", "choose_engine"]
@@ -126,9 +127,9 @@ def choose_engine(model, engine="auto", precision="float32", sample=None):
     """The engine for `model`: what was asked for, or the fastest that agrees with Keras.
 
     "auto" on a CPU is the faster of OpenVINO (if it is installed) and "tensorflow" (the weights as
-    constants); on a GPU and on Keras's other backends it is "keras". In float32 each but "keras"
-    is compared with Keras on the first photos: below a cosine of 0.9999 Keras is used, and the log
-    says so.
+    constants); on a GPU and on Keras's other backends it is "keras". After `kc.reproducible` speed
+    does not count: on a CPU it is "tensorflow". In float32 each but "keras" is compared with Keras
+    on the first photos: below a cosine of 0.9999 Keras is used, and the log says so.
 
     Args:
         model: functional `keras.Model` over raw photos.
@@ -165,6 +166,8 @@ def usable_engines():
 
     if tf.config.list_physical_devices("GPU"):
         return ["keras"]
+    if is_reproducible():  # not by speed; and a photo's features do not depend on its batch here
+        return ["tensorflow", "keras"]
     return ["openvino", "tensorflow", "keras"][bool(why_not_openvino()) :]
 
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from kerascnn import _graph
 from kerascnn._errors import InputError
+from kerascnn._random import is_reproducible
 from kerascnn.data import RowStore, cache_folder
 from kerascnn.data import view as view_of
 from kerascnn.transfer._options import check_engine
@@ -245,6 +246,8 @@ def _engine_names(engine, precision):
     if precision != "float32":
         return [f"openvino-{precision}"]
     if engine == "auto":
+        if is_reproducible():  # what happens to be in the cache must not decide
+            return usable_engines()[:1]
         return ["openvino-float32", "tensorflow", "keras"]
     return ["openvino-float32" if engine == "openvino" else engine]
 
