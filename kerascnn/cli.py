@@ -1,6 +1,7 @@
 """The command `kerascnn`. A command imports what it needs when it runs, so `--help` is quick."""
 
 import contextlib
+import errno
 import json
 import logging
 import os
@@ -563,6 +564,9 @@ def _print_json(value):
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
+_NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES)  # asking whether it exists says so
+
+
 def main():
     """Run the command; wrong input ends with one sentence on stderr and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
@@ -581,6 +585,8 @@ def main():
         shown = getattr(error, "format_message", None)
         if shown:  # a wrong option or a missing argument
             _fail(f"{shown()} Try `kerascnn --help`.", 2)
+        if isinstance(error, OSError) and error.errno in _NO_PATH:
+            _fail(f"Cannot use {error.filename}: {error.strerror}.", 2)
         first = (str(error).splitlines() or [""])[0]
         _fail(
             f"This is a defect of kerascnn: {type(error).__name__}: {first} "

@@ -510,6 +510,7 @@ def test_predict_on_what_is_no_photo_or_no_run(photos, run, tmp_path, kerascnn_c
         ((run[0], tmp_path / "notes.txt"), f"Cannot read {tmp_path}/notes.txt as a photo: not an"),
         ((run[0], photo, tmp_path / "none.jpg"), "none.jpg: No such file or directory."),
         ((run[0], tmp_path / "empty"), "empty holds no photos."),
+        ((run[0], "x" * 5000), "xxx: File name too long."),
         ((run[0],), "Missing argument 'photos"),
         ((tmp_path / "none", photo), "No model at "),
         ((photos, photo), "No model at "),

@@ -14,7 +14,7 @@ from kerascnn import cli
 from tests.faults.corruption import examples
 from tests.transfer.conftest import draw_photos
 
-EXAMPLES = [120, pytest.param(5000, marks=pytest.mark.slow)]
+EXAMPLES = [120, pytest.param(3000, marks=pytest.mark.slow)]
 
 
 @pytest.fixture
