@@ -14,13 +14,11 @@ from pathlib import Path
 from kerascnn import _hdf5
 from kerascnn._errors import InputError
 
-__all__ = ["WEIGHTS", "check", "damaged", "model_file"]
+__all__ = ["check", "damaged", "model_file"]
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 MEMBERS = {"metadata.json", CONFIG, WEIGHTS, "labels.json"}
 MAX_TEXT_BYTES = 2**26  # of a member that is no weights
-MAX_EXPANSION = 20  # Keras does not compress
-SMALL_BYTES = 2**20
 # What a model is made of; not its files, data sets, settings and downloads.
 ROOMS = {
     "activations", "constraints", "dtype_policies", "initializers", "layers", "losses", "metrics",
@@ -109,7 +107,7 @@ def _check_members(archive, size):
         raise ValueError(f"it holds {foreign[0]!r}, which no model has")
     if len(set(names)) < len(names):
         raise ValueError("it holds a file twice")
-    if sum(member.file_size for member in members) > MAX_EXPANSION * size + SMALL_BYTES:
+    if sum(member.file_size for member in members) > _hdf5.most_bytes(size):
         raise ValueError("it claims to hold far more than its size allows")
     for member in members:
         if member.filename != WEIGHTS:

@@ -5,16 +5,15 @@ Python catches. What one process has read to the end, the next one can read too.
 the program of that process, so it imports nothing of kerascnn.
 """
 
+import contextlib
 import math
 import os
 import resource
 import subprocess
 import sys
 
-__all__ = ["refusal"]
+__all__ = ["most_bytes", "refusal"]
 
-MAX_EXPANSION = 20  # bytes of all arrays for each byte of the file; Keras writes 1 : 1
-SMALL_BYTES = 2**20  # so much may expand from nothing
 _REFUSED = 3  # exit code; the reason is on stdout
 
 
@@ -45,6 +44,15 @@ def refusal(file):
     return "is truncated, damaged or of another format" if done.returncode else None
 
 
+def most_bytes(size):
+    """How much a file of `size` bytes may hold when it is unpacked; Keras writes 1 : 1.
+
+    >>> most_bytes(0)
+    1048576
+    """
+    return 2**20 + 20 * size
+
+
 class _Refused(Exception):
     pass
 
@@ -55,7 +63,7 @@ def _read_all(file):
 
     size = file.seek(0, os.SEEK_END)
     _limit(size)
-    left = MAX_EXPANSION * size + SMALL_BYTES
+    left = most_bytes(size)
     with h5py.File(file) as opened:
         waiting, seen = [opened], set()
         while waiting:
@@ -75,8 +83,9 @@ def _limit(size):
     """A file that needs more than this is damaged; a loop that allocates ends too."""
     seconds = 10 + size // 5_000_000
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    memory = 2**32 + 2 * MAX_EXPANSION * size
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    memory = 2**32 + 2 * most_bytes(size)
+    with contextlib.suppress(ValueError):  # not on every system
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
 
 
 def _members(group):
