@@ -9,6 +9,7 @@ from kerascnn.data import from_arrays
 
 L = keras.layers
 IMAGES = np.random.default_rng(0).integers(256, size=(40, 6, 6), dtype="uint8")
+FLOATS = IMAGES[..., None].astype("float32")
 LABELS = np.arange(40) % 3
 
 

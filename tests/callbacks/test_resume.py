@@ -15,7 +15,7 @@ from kerascnn import InputError
 from kerascnn._errors import NonFiniteError
 from kerascnn.callbacks import NaNWatch, Resume, _checkpoint
 from tests.callbacks.runs import (
-    IMAGES,
+    FLOATS,
     LABELS,
     Killed,
     L,
@@ -30,7 +30,6 @@ from tests.callbacks.runs import (
 )
 
 ROOT = Path(__file__).parents[2]
-FLOATS = IMAGES[..., None].astype("float32")
 
 
 def checkpoints(folder):

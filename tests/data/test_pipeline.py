@@ -196,6 +196,25 @@ def test_one_hot():
     np.testing.assert_array_equal(vectors[0], ints[0])
 
 
+def test_the_fingerprint_is_of_what_decides_the_batches():
+    def of(**options):
+        return numbered(**options).train.fingerprint()
+
+    assert of() == of() and json.loads(json.dumps(of())) == of()
+    for change in ({"seed": 1}, {"one_hot": True}, {"splits": (0.7, 0.2, 0.1)}, {"count": 48}):
+        assert of(**change) != of()
+    assert numbered().train.fingerprint() != numbered().test.fingerprint()
+    relabelled = numbered().train
+    relabelled.labels[0] = 1 - relabelled.labels[0]
+    assert relabelled.fingerprint()["photos_sha256"] != of()["photos_sha256"]
+
+
+def test_the_manifest_names_every_photo():
+    split = numbered().train
+    assert len(split.manifest()) == 42
+    assert split.manifest()[split.digests[3]] == [split.paths[3], str(split.labels[3])]
+
+
 def test_class_weights_are_scikit_learns_balanced_ones():
     images = np.random.default_rng(0).integers(256, size=(100, 4, 4), dtype="uint8")
     labels = np.repeat([0, 1, 2], [70, 25, 5])

@@ -1,0 +1,118 @@
+"""What every callback keeps within `Resume`: a run that was killed ends as one that was not."""
+
+import keras
+import numpy as np
+import pytest
+
+import kerascnn as kc
+from tests.callbacks.runs import (
+    FLOATS,
+    LABELS,
+    assert_same,
+    compiled,
+    fit,
+    killed_and_continued,
+    train,
+)
+
+C = keras.callbacks
+VALIDATION = (FLOATS[:9], LABELS[:9])
+
+
+def sgd():
+    return keras.optimizers.SGD(0.5)
+
+
+def average():
+    return keras.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.9)
+
+
+def schedule(epoch, rate):
+    return rate * 0.5 ** (epoch + 1)
+
+
+CALLBACKS = {  # name: (function of a folder that makes it, options of `fit`)
+    "CSVLogger": (lambda folder: C.CSVLogger(folder / "log.csv", append=True), {}),
+    "EarlyStopping": (
+        lambda folder: C.EarlyStopping(
+            "val_loss", patience=3, min_delta=9, restore_best_weights=True
+        ),
+        {},
+    ),
+    "History": (lambda folder: C.History(), {}),
+    "LambdaCallback": (lambda folder: C.LambdaCallback(on_epoch_end=print), {}),
+    "LearningRateScheduler": (lambda folder: C.LearningRateScheduler(schedule), {}),
+    "ModelCheckpoint": (
+        lambda folder: C.ModelCheckpoint(
+            folder / "best.weights.h5", save_best_only=True, save_weights_only=True
+        ),
+        {},
+    ),
+    "ProgbarLogger": (lambda folder: C.ProgbarLogger(), {}),
+    "ReduceLROnPlateau": (
+        lambda folder: C.ReduceLROnPlateau(patience=1, min_delta=9, cooldown=1),
+        {},
+    ),
+    "RemoteMonitor": None,  # sends what it sees to a server, and learns nothing
+    "OrbaxCheckpoint": None,  # needs a package of its own; learns nothing that changes training
+    "SwapEMAWeights": (lambda folder: C.SwapEMAWeights(swap_on_epoch=True), {"optimizer": average}),
+    "TensorBoard": (lambda folder: C.TensorBoard(folder / "board"), {}),
+    "TerminateOnNaN": (lambda folder: C.TerminateOnNaN(), {}),
+    "NaNWatch": (lambda folder: kc.callbacks.NaNWatch(train()), {}),
+}
+ELSEWHERE = {"Callback", "CallbackList", "BackupAndRestore", "Resume"}  # refused in test_resume.py
+KEPT = [name for name, row in CALLBACKS.items() if row]
+
+
+a_dead_process_closes_no_file = pytest.mark.filterwarnings(
+    "ignore:unclosed file:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
+
+def test_every_callback_has_a_row():
+    assert set(CALLBACKS) | ELSEWHERE == {*kc.callbacks.__all__, *public(C)}
+
+
+def public(module):
+    return {name for name in dir(module) if name[0].isupper()}
+
+
+def options(name, folder):
+    make, more = CALLBACKS[name]
+    folder.mkdir(exist_ok=True)
+    return {
+        "callbacks": lambda: [make(folder)],
+        "model": compiled(optimizer=more.get("optimizer", sgd)),
+        "validation_data": VALIDATION,
+        "epochs": 5,
+    }
+
+
+@a_dead_process_closes_no_file
+@pytest.mark.parametrize("name", KEPT)
+def test_killed_within_or_after_an_epoch_it_ends_the_same(name, tmp_path):
+    expected = fit(tmp_path / "a", **options(name, tmp_path / "1"))
+    for folder, moment, every in [("2", (2, 2), 2), ("3", (3, 0), "epoch")]:
+        given = options(name, tmp_path / folder) | {"every": every}
+        result = killed_and_continued(tmp_path / folder / "run", moment, **given)
+        assert_same(result, expected)
+
+
+def test_the_rows_make_them_act(tmp_path):
+    """Training stops early, the rate falls twice: else their rows would say little."""
+    stopped = fit(tmp_path / "a", **options("EarlyStopping", tmp_path / "1"))
+    assert stopped["epochs"] == [0, 1, 2, 3]
+    reduced = fit(tmp_path / "b", **options("ReduceLROnPlateau", tmp_path / "2"))
+    assert len(set(reduced["history"]["learning_rate"])) >= 3
+    plain = fit(tmp_path / "c", **options("TerminateOnNaN", tmp_path / "3"))
+    swapped = fit(tmp_path / "d", **options("SwapEMAWeights", tmp_path / "4"))
+    assert plain["history"]["val_loss"] != swapped["history"]["val_loss"]
+
+
+@a_dead_process_closes_no_file
+def test_the_log_has_each_epoch_once(tmp_path):
+    given = options("CSVLogger", tmp_path / "1")
+    killed_and_continued(tmp_path, (2, 2), **given)
+    rows = (tmp_path / "1" / "log.csv").read_text().splitlines()
+    epochs = np.array([row.split(",")[0] for row in rows])
+    assert epochs.tolist() == ["epoch", "0", "1", "2", "3", "4"]
