@@ -121,7 +121,10 @@ def _largest_outputs(model, batch):
     layers = [layer for layer in getattr(model, "layers", []) if _has_output(layer)]
     if not layers or not getattr(model, "inputs", None):
         return []
-    inner = keras.Model(model.inputs, [layer.output for layer in layers])
+    try:
+        inner = keras.Model(model.inputs, [layer.output for layer in layers])
+    except ValueError:  # it was cut from another model: its layers' outputs are that one's
+        return []
     outputs = inner(keras.tree.flatten(batch), training=True)
     sizes = [
         max(float(keras.ops.max(keras.ops.abs(part))) for part in keras.tree.flatten(output))

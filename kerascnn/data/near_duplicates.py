@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+import logging
 
 import numpy as np
 from PIL import Image
@@ -18,6 +19,8 @@ from kerascnn.data.store import RowStore, cache_folder
 
 __all__ = ["find_near_duplicates", "similar_digests", "thumbnails"]
 
+_log = logging.getLogger("kerascnn")
+
 _SIDE = 64  # pixels of a thumbnail
 _BITS = 10  # of 64, that the hashes of two candidates may differ in
 _NEAREST = 16  # candidates a photo has at most
@@ -25,6 +28,7 @@ _WORTH = 0.6  # product of signatures from which two candidates are compared clo
 _ALIKE = 0.8  # `likeness` of near duplicates
 _PLAIN = 0.5  # grey levels of fine structure, in the median pixel, below which a photo is plain
 _SMALLEST = 32  # pixels a side; smaller images hold too little to tell copies from others
+_MOST = 50_000  # photos that are compared with each other: the time grows with their square
 _VERSION = "v1"  # of what is kept in the cache; another rule needs another one
 
 
@@ -75,6 +79,8 @@ def find_near_duplicates(images, *, progress=False):
 def similar_digests(digests, pixels, decoder, progress=True):
     """Which photos look the same, remembered for the set of their content hashes.
 
+    More than 50,000 are not compared, and the log says so: it would take minutes, then hours.
+
     Args:
         digests: strs, the hashes of the photos' bytes.
         pixels: function (list of digests) -> uint8 array (n, H, W, C), the decoded photos.
@@ -89,6 +95,12 @@ def similar_digests(digests, pixels, decoder, progress=True):
     """
     digests = sorted(set(digests))
     if len(digests) < 2 or min(decoder.image_size) < _SMALLEST:
+        return []
+    if len(digests) > _MOST:
+        _log.warning(
+            "%s photos are too many to look for those that look the same (at most %s): only equal "
+            "files are kept together.", f"{len(digests):,}", f"{_MOST:,}"
+        )  # fmt: skip
         return []
     folder = cache_folder() / f"near-duplicates-{_VERSION}-{decoder.key}"
     path = folder / f"{hashlib.sha256(' '.join(digests).encode()).hexdigest()[:32]}.json"

@@ -189,3 +189,10 @@ def test_thumbnails_are_grey_and_square():
     red[..., 0] = 200
     assert np.unique(thumbnails(red)).tolist() == [60]  # 0.299 * 200
     assert thumbnails(red[..., :1]).shape == (1, 64, 64)
+
+
+def test_too_many_photos_are_not_compared(monkeypatch, caplog):
+    monkeypatch.setattr(rules, "_MOST", 2)
+    digests = ["a", "b", "c"]
+    assert similar_digests(digests, None, Decoder(64)) == []
+    assert "3 photos are too many" in caplog.text and "at most 2" in caplog.text

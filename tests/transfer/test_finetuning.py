@@ -281,14 +281,15 @@ def test_bfloat16_features_are_compared_with_float32(shapes):
 # What is left behind
 
 
-def test_interrupted_leaves_no_folder(shapes, monkeypatch, tmp_path):
+def test_interrupted_leaves_nothing_but_checkpoints(shapes, monkeypatch, tmp_path):
     def interrupt(self, epoch, logs=None):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(_training._Epochs, "on_epoch_end", interrupt)
     with pytest.raises(KeyboardInterrupt):
         tune(shapes, tiny_network(), "partial", output=tmp_path / "run")
-    assert not any(tmp_path.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["run.partial"]
+    assert [path.name for path in (tmp_path / "run.partial").iterdir()] == ["checkpoints"]
 
 
 def test_existing_output_is_refused_before_anything_is_computed(shapes, tmp_path, monkeypatch):

@@ -72,7 +72,8 @@ def test_a_stage_that_makes_it_worse_is_undone(shapes, probed):
 def test_a_stage_that_diverges_is_undone_without_validation_photos():
     photos = shape_data(dict.fromkeys(SHAPES, 8), splits=(1, 0, 0))
     result = tune(photos, tiny_network(), "partial", learning_rate=1e30, epochs=4)
-    assert "not kept" in result.stages[1]["what"]
+    assert "not kept: The loss is" in result.stages[1]["what"]
+    assert "learning rate than" in result.stages[1]["what"] and result.history == []
     assert equal(result.model, tune(photos, tiny_network(), "probe").model)
 
 
