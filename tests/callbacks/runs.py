@@ -49,7 +49,9 @@ def loss():
     return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-def compiled(make_layers=layers, optimizer=lambda: keras.optimizers.Adam(0.01), **options):
+def compiled(
+    make_layers=layers, optimizer=lambda: keras.optimizers.SGD(0.1, momentum=0.9), **options
+):
     """A function that makes a small model, run eagerly unless told: so it starts at once."""
 
     def make():
