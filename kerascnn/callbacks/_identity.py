@@ -80,22 +80,22 @@ def _layers(model):
     """{"0 Dense": config} of every layer, with what it is connected to and without names."""
     try:
         entries = model.get_config()["layers"]
+        kinds = [entry["class_name"] for entry in entries]
     except (NotImplementedError, KeyError, TypeError):  # a subclass that does not say
-        entries = [_entry(layer) for layer in model.layers]
+        entries = [{"config": _config(layer)} for layer in model.layers]
+        kinds = [type(layer).__name__ for layer in model.layers]
     number = {}
     _number_layers(entries, number)
-    found = {}
-    for i, entry in enumerate(entries):
-        config = {**entry["config"], "inputs": entry.get("inbound_nodes")}
-        found[f"{i} {entry['class_name']}"] = options(_renamed(config, number))
-    return found
+    configs = [{**entry["config"], "inputs": entry.get("inbound_nodes")} for entry in entries]
+    found = [options(_renamed(config, number)) for config in configs]
+    return {f"{i} {kind}": config for i, (kind, config) in enumerate(zip(kinds, found))}
 
 
-def _entry(layer):
+def _config(layer):
     try:
-        return {"class_name": type(layer).__name__, "config": layer.get_config()}
+        return layer.get_config()
     except NotImplementedError:
-        return {"class_name": type(layer).__name__, "config": {}}
+        return {}
 
 
 def _number_layers(value, number):
@@ -126,7 +126,7 @@ def _compiled(model):
             config = model.get_compile_config()
     except Exception:  # a loss or metric of the user's that Keras cannot describe
         return {"optimizer": type(model.optimizer).__name__}
-    return _without_rates(config)
+    return _without_rates(options(config))
 
 
 def _without_rates(value):

@@ -99,7 +99,7 @@ def _apply(layer, images, labels, draw):
 
 
 def options(config):
-    """A layer's config, of layers within it too, without seeds and the numbers in names.
+    """A layer's config, of layers within it too, without seeds, lambdas' code, numbers in names.
 
     >>> options({"name": "dense_7", "units": 3, "layer": {"seed": 1}})
     {'name': 'dense', 'units': 3, 'layer': {}}
@@ -108,6 +108,8 @@ def options(config):
         return [options(part) for part in config]
     if not isinstance(config, dict):
         return config
+    if config.get("class_name") == "__lambda__":
+        return "lambda"  # its code holds the number of its line in the user's script
     found = {name: options(part) for name, part in config.items() if name != "seed"}
     if isinstance(found.get("name"), str):
         found["name"] = re.sub(r"_\d+$", "", found["name"])

@@ -52,6 +52,31 @@ def test_a_loss_that_keras_cannot_describe():
     assert "loss" in plain(model)["compile"]
 
 
+def test_a_lambda_may_move_to_another_line_of_the_script():
+    def with_lambda(function):
+        model = compiled(lambda: [keras.Input((6, 6, 1)), L.Lambda(function), L.Flatten()])()
+        model.compile("sgd", function)
+        return plain(model)
+
+    first = with_lambda(lambda x, y=0: x - y)
+
+    second = with_lambda(lambda x, y=0: x - y)
+    assert differences(first, second) == []
+
+
+def test_a_subclass_with_a_config_of_its_own():
+    class Own(keras.Model):
+        def __init__(self, layers):
+            super().__init__()
+            self.parts = [L.Dense(units) for units in layers]
+
+        def get_config(self):
+            return {"layers": [part.units for part in self.parts]}
+
+    found = identity(Own([4, 3]), [], None)["model"]["layers"]
+    assert [config["units"] for config in found.values()] == [4, 3]
+
+
 def test_differences():
     before = {"a": [1, 2], "b": {"c": "x" * 99}, "d": 1}
     assert differences(before, {"a": [1, 3], "b": {"c": 2}, "e": 1}) == [
