@@ -6,7 +6,6 @@ the program of that process, so it imports nothing of kerascnn.
 """
 
 import contextlib
-import contextlib
 import math
 import os
 import resource
