@@ -36,14 +36,16 @@ _SUBPACKAGES = (
     "weights",
 )
 
-__all__ = ["InputError", "NonFiniteError", "load_model", "reproducible", *_SUBPACKAGES]
+_FUNCTIONS = {"releasable": "_steps", "reproducible": "_random"}
+
+__all__ = ["InputError", "NonFiniteError", "load_model", *_FUNCTIONS, *_SUBPACKAGES]
 
 
 def __getattr__(name):
     if name in _SUBPACKAGES:
         return importlib.import_module(f"kerascnn.{name}")
-    if name == "reproducible":
-        return importlib.import_module("kerascnn._random").reproducible
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(f"kerascnn.{_FUNCTIONS[name]}"), name)
     raise AttributeError(f"module 'kerascnn' has no attribute {name!r}")
 
 

@@ -55,8 +55,8 @@ def reproducible(seed):
     Two runs of a script are then equal to the bit if they have the same versions, kind of machine,
     number of threads and backend: with one thread less the sums are added up in another order. On
     TensorFlow that holds with `num_parallel_calls`, `prefetch`, seeded Keras layers in a `map`,
-    and `workers`. It costs time: XLA is off, and a `map` with random layers, or any other state,
-    runs one element at a time (recipes/benchmarks/reproducible.py measures a training step).
+    and `workers`. It costs time: on a GPU XLA is off, and a `map` with random layers, or any other
+    state, runs one element at a time (recipes/benchmarks/reproducible.py measures training steps).
 
     Not covered: generators of your own without a seed; threads and processes of your own that race;
     on JAX `workers` > 1, since Keras 3.15 reads ahead before the first epoch and puts what it read

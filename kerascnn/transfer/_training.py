@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from kerascnn._random import generator, permutation
+from kerascnn._steps import releasable
 from kerascnn.callbacks import NaNWatch, Resume
 
 COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -95,6 +96,7 @@ def fit(model, batches, held, rate, epochs, say, checkpoints=None):
         keras.losses.CategoricalCrossentropy(label_smoothing=_LABEL_SMOOTHING),
         metrics=["accuracy"],
     )
+    releasable(model)
     callbacks = [NaNWatch(batches), _Epochs(batches, epochs, say)]
     if held.num_photos:
         best = keras.callbacks.EarlyStopping(patience=_PATIENCE, restore_best_weights=True)
