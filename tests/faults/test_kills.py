@@ -18,7 +18,6 @@ from tests.conftest import shared_data
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "tests" / "faults" / "program.py"
-FOLDER = "run"
 
 
 class Job:
@@ -68,12 +67,6 @@ def digits(tmp_path_factory, backend="tensorflow"):
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
     return digits(tmp_path_factory)
-
-
-def kinds_left(folder):
-    """What a kill left in the run folder: [] if it came at no special moment."""
-    run = folder / FOLDER
-    return ["half-written file left"] if list(run.glob(".epoch-*")) else []
 
 
 def test_the_undisturbed_run_uses_what_must_be_kept(job):
@@ -129,27 +122,23 @@ def killed_to_the_end(job, folder, draw, count):
         if result:
             return result
         count[what] += 1
-        count.update(kinds_left(folder))
-        count["between runs with a checkpoint"] += any((folder / FOLDER).glob("epoch-*"))
+        count["half-written file left"] += any((folder / "run").glob(".epoch-*"))
+        count["checkpoint to continue from"] += any((folder / "run").glob("epoch-*"))
+
+
+@pytest.fixture(scope="module")
+def jax_job(tmp_path_factory):
+    pytest.importorskip("jax")
+    return digits(tmp_path_factory, "jax")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "kills"), [("job", 30), ("photo_job", 20)])
+@pytest.mark.parametrize(("name", "kills"), [("job", 30), ("photo_job", 20), ("jax_job", 5)])
 def test_fifty_kills(name, kills, request, tmp_path, capsys):
-    job, draw, count, runs = request.getfixturevalue(name), random.Random(name), None, 0
-    count = collections.Counter()
+    job, draw = request.getfixturevalue(name), random.Random(name)
+    count, runs = collections.Counter(), 0
     while count["moment"] + count["write"] + count["rename"] < kills:
-        result = killed_to_the_end(job, tmp_path / str(runs), draw, count)
-        job.check(result)
+        job.check(killed_to_the_end(job, tmp_path / str(runs), draw, count))
         runs += 1
     with capsys.disabled():
         print(f"\n{name}: {runs} runs, all equal to the undisturbed one; kills: {dict(count)}")
-
-
-@pytest.mark.slow
-def test_jax(tmp_path_factory, tmp_path):
-    pytest.importorskip("jax")
-    job, draw, count = digits(tmp_path_factory, "jax"), random.Random(0), collections.Counter()
-    for i in range(3):
-        job.check(killed_to_the_end(job, tmp_path / str(i), draw, count))
-    assert sum(count.values()) >= 3
