@@ -255,6 +255,7 @@ def extract(
     with atomic_path(output) as partial, partial.open("wb") as file:  # refused now, not at the end
         data, weights = _read(photos, backbone, weights, image_size, resize, seed, None, verbose)
         from kerascnn import transfer
+        from kerascnn.transfer._npz import write_npz
 
         network = transfer.backbone(
             backbone, weights, image_size=data.image_shape[:2], channels=data.image_shape[2]
@@ -264,10 +265,10 @@ def extract(
         for name in ("train", "validation", "test"):
             split = getattr(data, name)
             if split.num_photos:
-                arrays[f"{name}_features"] = np.asarray(extract(split, progress=verbose))
+                arrays[f"{name}_features"] = extract(split, progress=verbose)
                 arrays[f"{name}_labels"] = split.labels
                 arrays[f"{name}_paths"] = np.array(split.paths)
-        np.savez(file, **arrays)
+        write_npz(file, arrays)
     shapes = {name: list(array.shape) for name, array in arrays.items()}
     if json_:
         _print_json({"output": str(output), "shapes": shapes})

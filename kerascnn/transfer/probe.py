@@ -1,18 +1,25 @@
 """A linear classifier on features, its strength chosen on the validation photos."""
 
+import contextlib
 import dataclasses
+import math
+import os
+import tempfile
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from kerascnn._errors import InputError
+from kerascnn.data import cache_folder
 
 __all__ = ["Probe", "fit_probe"]
 
 # Penalties per photo, strong to weak; the search stops when the validation loss has risen twice.
 _PENALTIES = [0.5 / 2**i for i in range(13)]
 _DEFAULT_PENALTY = 0.05  # without validation photos
+_HELD_BYTES = 32_000_000  # a larger copy of the features is on disk
+_ROWS = 1024  # read at a time
 
 
 @dataclasses.dataclass
@@ -106,13 +113,40 @@ def _fit(labels, features, validation, num_classes, class_weight):
 
 def _standardised(features):
     """(our own centred and scaled copy, mean, scale): one copy, whatever its size."""
-    x = np.array(features, dtype=np.float32)
+    x = _copy(features)
     mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
     x -= mean
     # The variance of everything: within the columns, and of their means.
     scale = float(np.sqrt(np.vdot(x, x) / x.size + mean.var(dtype=np.float64))) or 1.0
     x /= scale
     return x, mean, scale
+
+
+def _copy(features):
+    """Our own float32 copy. A large one is in a file without a name: its pages are not held by
+    the process, so that memory stays flat with the number of photos."""
+    size = 4 * math.prod(np.shape(features))
+    file = _file(size) if size > _HELD_BYTES else None
+    if file is None:
+        return np.array(features, dtype=np.float32)
+    with file:
+        x = np.memmap(file, np.float32, "r+", shape=np.shape(features))
+    for start in range(0, len(x), _ROWS):
+        x[start : start + _ROWS] = features[start : start + _ROWS]
+    return np.asarray(x)
+
+
+def _file(size):
+    """An open file of that many bytes, or None if the disk has no room for it."""
+    if not hasattr(os, "posix_fallocate"):  # macOS: a disk full only later would end the process
+        return None
+    with contextlib.suppress(OSError), contextlib.ExitStack() as opened:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        file = opened.enter_context(tempfile.TemporaryFile(dir=cache_folder()))
+        os.posix_fallocate(file.fileno(), 0, size)
+        opened.pop_all()
+        return file
+    return None
 
 
 def _best(fit, features, labels):

@@ -1,5 +1,6 @@
 """The linear classifier against scikit-learn in float64, and against what it promises."""
 
+import subprocess
 import tracemalloc
 
 import numpy as np
@@ -7,8 +8,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from kerascnn import InputError
+from kerascnn.data import cache_folder
 from kerascnn.transfer import fit_probe
+from kerascnn.transfer import probe as probe_module
 from kerascnn.transfer.probe import accuracy, log_loss, softmax
+from tests.transfer.test_run import mount_tmpfs
 
 
 def features(count=240, width=20, classes=4, gap=2.0, seed=0):
@@ -161,3 +165,31 @@ def test_features_are_copied_once():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert x.nbytes < peak < 1.5 * x.nbytes
+
+
+def test_large_features_are_not_held_and_change_nothing(monkeypatch):
+    x, y = features(count=6000, width=400)
+    held = x[:10], y[:10]
+    expected = fit_probe(x, y, held)
+    monkeypatch.setattr(probe_module, "_HELD_BYTES", 1_000_000)
+    tracemalloc.start()
+    found = fit_probe(x, y, held)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.5 * x.nbytes
+    np.testing.assert_array_equal(found.kernel, expected.kernel)
+    np.testing.assert_array_equal(found.bias, expected.bias)
+    assert list(cache_folder().iterdir()) == []
+
+
+def test_large_features_are_held_where_the_disk_has_no_room(monkeypatch, tmp_path):
+    x, y = features(count=600, width=40)
+    expected = fit_probe(x, y)
+    monkeypatch.setattr(probe_module, "_HELD_BYTES", 1000)
+    disk = tmp_path / "disk"
+    mount_tmpfs(disk, "16k")
+    try:
+        monkeypatch.setenv("KERASCNN_CACHE", str(disk))
+        np.testing.assert_array_equal(fit_probe(x, y).kernel, expected.kernel)
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
