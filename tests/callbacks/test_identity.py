@@ -7,7 +7,7 @@ import pytest
 
 from kerascnn.callbacks._identity import differences, identity
 from tests.callbacks.runs import L, compiled, images, layers
-from tests.callbacks.test_resume import nested, within
+from tests.callbacks.situations import nested, within
 
 MODELS = {
     "chain": layers,
