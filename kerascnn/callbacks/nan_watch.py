@@ -48,6 +48,14 @@ class NaNWatch(keras.callbacks.Callback):
             raise InputError(f"every_steps must be an int >= 1. Received: {every_steps!r}.")
         self._batch = getattr(data, "batch", None)
         self._every_steps = every_steps
+        self._looked_at = -1  # the last step of this epoch
+
+    def get_state(self):
+        """What `Resume` keeps: the step. The weights are in its checkpoint anyway."""
+        return {"looked_at": self._looked_at}
+
+    def set_state(self, state):
+        self._looked_at = state["looked_at"]
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch, self._looked_at = epoch, -1

@@ -169,6 +169,17 @@ def test_in_resume_the_checkpoint_comes_back(data, tmp_path):
     assert Resume(tmp_path, data).initial_epoch == 1
 
 
+def test_a_checkpoint_holds_the_weights_once(data, tmp_path):
+    sizes = []
+    for name, callbacks in (("without", []), ("with", [NaNWatch(data)])):
+        resume = Resume(tmp_path / name, data, callbacks, every=3)
+        model = network()
+        model.fit(resume.data, callbacks=[resume], shuffle=False, verbose=0)
+        (last,) = (tmp_path / name).glob("epoch-0001*")
+        sizes.append(last.stat().st_size)
+    assert sizes[1] - sizes[0] < 500
+
+
 @pytest.mark.parametrize("every_steps", [0, -1, 1.5, "epoch"])
 def test_bad_arguments(every_steps):
     with pytest.raises(InputError, match="every_steps must be an int >= 1"):
