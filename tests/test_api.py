@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import os
 import subprocess
 import sys
 
@@ -45,6 +46,21 @@ def test_importing_starts_no_backend():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert output.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("name", "ours", "users"),
+    [
+        ("TF_FORCE_GPU_ALLOW_GROWTH", "true", "false"),
+        ("XLA_PYTHON_CLIENT_PREALLOCATE", "false", "true"),
+    ],
+)
+def test_memory_of_gpus_grows_unless_the_user_says_otherwise(name, ours, users):
+    code = f"import kerascnn, os; print(os.environ[{name!r}])"
+    plain = {key: value for key, value in os.environ.items() if key != name}
+    for environment, expected in ((plain, ours), (plain | {name: users}, users)):
+        command = [sys.executable, "-c", code]
+        assert subprocess.check_output(command, env=environment, text=True).strip() == expected
 
 
 def test_load_model_says_what_is_missing(tmp_path):

@@ -1,13 +1,18 @@
 """Draws depend on their key alone: not on the process, the machine, or what was drawn before."""
 
 import collections
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kerascnn._random import generator, permutation
+from kerascnn import InputError, reproducible
+from kerascnn._random import generator, is_reproducible, permutation
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_draws_are_pinned():
@@ -60,3 +65,41 @@ def test_orders_are_uniform():
 def test_tiny_permutations():
     assert permutation(0, 1).tolist() == [] and permutation(1, 1).tolist() == [0]
     assert permutation(5, 1).dtype == np.int64
+
+
+# reproducible: what it refuses and sets; what it promises is in tests/faults/test_reproducible.py
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 0.0, 1.5, True, None, "0", np.int64(0)])
+def test_a_seed_that_is_none_is_refused_and_nothing_is_set(seed):
+    with pytest.raises(InputError) as caught:
+        reproducible(seed)
+    assert str(caught.value) == f"seed must be an int from 0 to 2**32 - 1. Received: {seed!r}."
+    assert not is_reproducible()
+
+
+JAX = """
+import os
+import kerascnn as kc
+from kerascnn import _random
+
+kc.reproducible(2**32 - 1)
+print(_random._jax_has_started(), os.environ["XLA_FLAGS"])
+import keras, numpy, random
+print(random.random(), numpy.random.rand(), float(keras.random.uniform(())))
+print(_random._jax_has_started())
+kc.reproducible(2**32 - 1)
+print(random.random(), numpy.random.rand(), float(keras.random.uniform(())))
+print(_random.is_reproducible(), os.environ["XLA_FLAGS"])
+"""
+
+
+def test_jax_gets_its_flag_once_and_all_generators_their_seed():
+    pytest.importorskip("jax")
+    variables = {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=true"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | variables
+    command = [sys.executable, "-c", JAX]
+    output = subprocess.check_output(command, env=environment, text=True).splitlines()
+    flags = "--xla_cpu_multi_thread_eigen=true --xla_gpu_deterministic_ops=true"
+    assert [output[0], output[2], output[4]] == [f"False {flags}", "True", f"True {flags}"]
+    assert output[1] == output[3]
