@@ -1,12 +1,17 @@
-"""Does peak memory stay flat while the number of photos grows?
+"""Does memory stay flat: while the number of photos grows, and from fit to fit?
 
-Two whole processes, `kerascnn finetune --strategy probe` on 2,000 and on 20,000 synthetic photos,
-and their peak anonymous memory (what the process itself holds; pages of files do not count). The
-features that logistic regression reads are held in memory once, so they are subtracted.
+    python recipes/benchmarks/memory.py [--only photos|fits]
 
-    python recipes/benchmarks/memory.py [--weights FILE]
+photos: whole processes on 2,000 and on 20,000 synthetic photos, and their peak anonymous memory:
+what the process itself holds; pages of files, which the system may drop, do not count. Nothing is
+subtracted: TensorFlow itself and what is kept of each photo (path, label, hash) are in it.
 
-Writes recipes/results/memory.json; `--quick` compares 60 and 240 photos.
+fits: anonymous memory of one process after 10 and after 50 fine-tunings (partial and full stage,
+MobileNet 0.25), and after 10 and 50 trials of Keras Tuner, whose models (ResNet-8) are
+`kerascnn.releasable` or as Keras leaves them.
+
+Random weights, so that nothing is downloaded. Writes recipes/results/memory.json; `--quick`
+compares 60 and 240 photos, 2 and 4 fits, and writes nothing.
 """
 
 import argparse
@@ -21,49 +26,47 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from transfer import versions  # beside this file
 
 RESULTS = Path(__file__).parents[1] / "results" / "memory.json"
-SIZE, FEATURES = 128, 1280
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--weights", default="none", help="MobileNetV2 weights without top")
+    parser.add_argument("--only", choices=["photos", "fits"])
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--process", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    counts = (60, 240) if args.quick else (2_000, 20_000)
-    rows = [measure(count, args.weights) for count in counts]
-    beyond = [row["peak_bytes"] - row["feature_bytes"] for row in rows]
-    result = {"rows": rows, "ratio": beyond[1] / beyond[0]}
-    for row in rows:
-        peak, features = (f"{row[key] / 1e6:,.0f} MB" for key in ("peak_bytes", "feature_bytes"))
-        print(f"{row['photos']:,} photos: peak {peak}, of it features {features}")
-    print(f"ratio beyond the features: {result['ratio']:.3f}")
+    if args.process:
+        PROCESSES[args.process[0]](args.process[1])
+        return
+    result = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    if args.only != "fits":
+        result["photos"] = photos(*((60, 240) if args.quick else (2_000, 20_000)))
+    if args.only != "photos":
+        result["fits"] = fits(*((2, 4) if args.quick else (10, 50)))
+    result["versions"] = versions()
     if not args.quick:
-        RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(result, indent=2) + "\n")
 
 
-def measure(count, weights):
+def row(what, numbers, sizes):
+    """One line of the result, which is also printed."""
+    ratio = sizes[1] / sizes[0]
+    shown = " and ".join(f"{size / 1e6:,.0f} MB at {n:,}" for n, size in zip(numbers, sizes))
+    print(f"{what}: {shown}, ratio {ratio:.3f}", flush=True)
+    return {"what": what, "numbers": numbers, "bytes": sizes, "ratio": ratio}
+
+
+# --- photos ------------------------------------------------------------------------------------
+
+
+def photos(*counts):
     with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        make_photos(work / "photos", count)
-        command = [
-            sys.executable, "-m", "kerascnn", "--quiet", "finetune", str(work / "photos"),
-            "--strategy", "probe", "--engine", "keras", "--weights", weights,
-            "--image-size", str(SIZE), "--output", str(work / "run"),
-        ]  # fmt: skip
-        environment = os.environ | {
-            "KERASCNN_CACHE": str(work / "cache"),
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-        }
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-        peak = watch(process)
-        if process.returncode:
-            sys.exit("the fine-tuning failed")
-        counts = json.loads((work / "run" / "metrics.json").read_text())["num_photos"]
-    held = max(counts["train"] + counts["validation"], counts["test"])
-    return {"photos": count, "peak_bytes": peak, "feature_bytes": 4 * FEATURES * held}
+        for count in counts:
+            make_photos(Path(folder, str(count)), count)
+        return [row(what, counts, [peak(*way, Path(folder, str(n))) for n in counts])
+                for what, way in WAYS.items()]  # fmt: skip
 
 
 def make_photos(folder, count):
@@ -77,30 +80,153 @@ def make_photos(folder, count):
         Image.fromarray(small).resize((400, 300)).save(path, quality=80)
 
 
+def finetune(size, *options):
+    """The command, with the network's defaults but for its size."""
+    shared = ("--weights", "none", "--image-size", str(size), "--epochs", "1", "--output", "run")
+    return ["-m", "kerascnn", "--quiet", "finetune"], [*shared, *options]
+
+
+WAYS = {  # what: (command before the photos, after them)
+    "pooled features, 128 px": (
+        ["-m", "kerascnn", "--quiet", "extract"],
+        ["--weights", "none", "--image-size", "128", "--output", "features.npz"],
+    ),
+    "features of block_12_add, 128 px": ([__file__, "--process", "boundary"], []),
+    "finetune --strategy probe, 128 px": finetune(128, "--strategy", "probe"),
+    "finetune --strategy partial, 64 px": finetune(64, "--strategy", "partial"),
+    "finetune --strategy full, 64 px": finetune(64, "--strategy", "full"),
+}
+
+
+def peak(before, after, folder):
+    """Peak anonymous memory in bytes of a process that starts with an empty cache."""
+    with tempfile.TemporaryDirectory() as work:
+        environment = os.environ | {"KERASCNN_CACHE": f"{work}/cache", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        command = [sys.executable, *before, str(folder), *after]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, cwd=work)
+        highest = watch(process)
+    if process.returncode:
+        sys.exit(f"{' '.join(command)} failed")
+    return highest
+
+
 def watch(process):
     """Peak anonymous memory of a process in bytes, looked at every 20 ms."""
-    peak = 0
+    highest = 0
 
     def look():
-        nonlocal peak
-        status = Path(f"/proc/{process.pid}/status")
+        nonlocal highest
         while process.poll() is None:
-            try:
-                lines = dict(
-                    line.split(":\t", 1)
-                    for line in status.read_text().splitlines()
-                    if ":\t" in line
-                )
-                peak = max(peak, 1024 * int(lines["RssAnon"].split()[0]))
-            except (OSError, KeyError, ValueError):
-                pass
+            highest = max(highest, anonymous(process.pid))
             time.sleep(0.02)
 
     thread = threading.Thread(target=look)
     thread.start()
     process.wait()
     thread.join()
-    return peak
+    return highest
+
+
+def anonymous(process_id="self"):
+    """Anonymous memory of a process in bytes, 0 if it has just ended."""
+    try:
+        lines = Path(f"/proc/{process_id}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((1024 * int(line.split()[1]) for line in lines if "RssAnon" in line), 0)
+
+
+def boundary(folder):
+    """Feature maps (8, 8, 96) of all photos, kept on disk."""
+    import kerascnn as kc
+
+    data = kc.data.from_directory(folder, 128, progress=False)
+    network = kc.transfer.backbone("MobileNetV2", None, image_size=128)
+    extract = kc.transfer.FeatureExtractor(network, "block_12_add", pooling=None)
+    for split in (data.train, data.validation, data.test):
+        extract(split, progress=False)
+
+
+# --- fits --------------------------------------------------------------------------------------
+
+
+def fits(*numbers):
+    return [row(what, numbers, after_fits(name, numbers)) for what, name in FITS.items()]
+
+
+FITS = {
+    "fine-tunings": "finetunings",
+    "trials of Keras Tuner": "trials",
+    "trials without `releasable`": "plain_trials",
+}
+
+
+def after_fits(name, numbers):
+    """Anonymous memory in bytes after so many fits in one process."""
+    with tempfile.TemporaryDirectory() as work:
+        environment = os.environ | {"KERASCNN_CACHE": f"{work}/cache", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        command = [sys.executable, __file__, "--process", name, str(max(numbers))]
+        done = subprocess.run(
+            command, env=environment, stdout=subprocess.PIPE, text=True, cwd=work, check=True
+        )
+    sizes = [int(line.split()[1]) for line in done.stdout.splitlines() if line[:5] == "bytes"]
+    return [sizes[number - 1] for number in numbers]
+
+
+def finetunings(number):
+    import kerascnn as kc
+
+    data = kc.data.from_arrays(*drawn(120, 64))
+    for _ in range(int(number)):
+        network = kc.transfer.backbone("MobileNet", None, image_size=64, alpha=0.25)
+        kc.transfer.finetune(data, network, "full", epochs=1, verbose=False)
+        print("bytes", anonymous(), flush=True)
+
+
+def trials(number, prepare=None):
+    import keras
+    import keras_tuner
+
+    import kerascnn as kc
+
+    images, labels = drawn(120, 32)
+    prepare = prepare or kc.releasable
+
+    def build(hyperparameters):
+        model = kc.models.CifarResNet(depth=8, classes=4)
+        rate = hyperparameters.Float("learning_rate", 1e-4, 1e-1, sampling="log")
+        model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+        return prepare(model)
+
+    class Say(keras.callbacks.Callback):
+        def on_train_end(self, logs=None):
+            print("\nbytes", anonymous(), flush=True)
+
+    tuner = keras_tuner.RandomSearch(build, "val_loss", max_trials=int(number), directory="tuner")
+    held = images[:40].astype("float32"), labels[:40]
+    tuner.search(
+        images[40:].astype("float32"), labels[40:],
+        validation_data=held, callbacks=[Say()], verbose=0,
+    )  # fmt: skip
+
+
+def plain_trials(number):
+    trials(number, lambda model: model)
+
+
+def drawn(count, side):
+    """Noise in four classes of different brightness: uint8 (count, side, side, 3), labels."""
+    labels = np.arange(count) % 4
+    noise = np.random.default_rng(0).integers(0, 64, (count, side, side, 3))
+    return (noise + 60 * labels[:, None, None, None]).astype(np.uint8), labels
+
+
+PROCESSES = {
+    "boundary": boundary,
+    "finetunings": finetunings,
+    "trials": trials,
+    "plain_trials": plain_trials,
+}
 
 
 if __name__ == "__main__":
