@@ -95,19 +95,36 @@ def mnist():
 
 def memory():
     result = load("memory")
+    return (
+        "Peak anonymous memory (MB) of whole processes, nothing subtracted; in the second table "
+        "that of one process after so many fits.\n\n"
+        f"{sizes('photos', result['photos'])}\n\n{sizes('fits', result['fits'])}\n\n"
+        "Command: `python recipes/benchmarks/memory.py`."
+    )
+
+
+def sizes(what, rows):
+    """A table of megabytes and their ratio; the first row says after how many."""
+    cells = [
+        [row["what"], *(f"{size / 1e6:,.0f}" for size in row["bytes"]), f"{row['ratio']:.3f}"]
+        for row in rows
+    ]
+    return markdown([what, *(f"{number:,}" for number in rows[0]["numbers"]), "ratio"], cells)
+
+
+def reproducible():
+    result = load("reproducible")
     rows = [
-        [
-            f"{row['photos']:,}",
-            f"{row['peak_bytes'] / 1e6:,.0f}",
-            f"{row['feature_bytes'] / 1e6:,.0f}",
-        ]
+        [row["what"], f"{row['ratio']:.2f} ({row['lowest']:.2f}-{row['highest']:.2f})"]
         for row in result["rows"]
     ]
+    versions = result["versions"]
     return (
-        "Peak anonymous memory of `kerascnn finetune --strategy probe` "
-        "(`recipes/benchmarks/memory.py`):\n\n"
-        f"{markdown(['photos', 'peak (MB)', 'of it features (MB)'], rows)}\n\n"
-        f"Beyond the features: ratio {result['ratio']:.3f}."
+        "The time that `kerascnn.reproducible` makes of 1.00; median and spread of "
+        f"{result['rows'][0]['rounds']} pairs of processes.\n\n"
+        f"{markdown(['work', 'time'], rows)}\n\n"
+        f"{versions['cores']} cores, {versions['cpu']}; TensorFlow {versions['tensorflow']}, "
+        f"Keras {versions['keras']}.\nCommand: `python recipes/benchmarks/reproducible.py`."
     )
 
 
@@ -150,6 +167,7 @@ SECTIONS = {
     "finetune": ("Fine-tuning", finetuning),
     "pretrain_mnist": ("LeNet-5", mnist),
     "memory": ("Memory", memory),
+    "reproducible": ("Reproducible runs", reproducible),
     "pipeline": ("Reading photos", pipeline),
 }
 

@@ -88,3 +88,9 @@ def test_benchmark_pipeline_quick(tmp_path):
 def test_benchmark_models_quick(tmp_path):
     output = run(tmp_path, ROOT / "recipes/benchmarks/models.py", "--quick", timeout=600)
     assert "ResNet-20, option B, training step: " in output
+
+
+@pytest.mark.slow
+def test_benchmark_reproducible_quick(tmp_path):
+    output = run(tmp_path, ROOT / "recipes/benchmarks/reproducible.py", "--quick", timeout=600)
+    assert re.search(r"^training step, MobileNetV2: \d+\.\d\d \(", output, re.MULTILINE)
