@@ -95,10 +95,10 @@ def mnist():
 
 def memory():
     result = load("memory")
+    tables = [sizes(part, result[part]) for part in ("photos", "fits") if part in result]
     return (
-        "Peak anonymous memory (MB) of whole processes, nothing subtracted; in the second table "
-        "that of one process after so many fits.\n\n"
-        f"{sizes('photos', result['photos'])}\n\n{sizes('fits', result['fits'])}\n\n"
+        "Anonymous memory (MB), nothing subtracted: the peak of whole processes by their photos, and "
+        "that of one process after so many fits.\n\n" + "\n\n".join(tables) + "\n\n"
         "Command: `python recipes/benchmarks/memory.py`."
     )
 
