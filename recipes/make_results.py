@@ -97,8 +97,8 @@ def memory():
     result = load("memory")
     tables = [sizes(part, result[part]) for part in ("photos", "fits") if part in result]
     return (
-        "Anonymous memory (MB), nothing subtracted: the peak of whole processes by their photos, and "
-        "that of one process after so many fits.\n\n" + "\n\n".join(tables) + "\n\n"
+        "Anonymous memory (MB), nothing subtracted: the peak of whole processes by their photos, "
+        "and that of one process after so many fits.\n\n" + "\n\n".join(tables) + "\n\n"
         "Command: `python recipes/benchmarks/memory.py`."
     )
 
