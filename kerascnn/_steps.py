@@ -10,7 +10,8 @@ def releasable(model):
     and TensorFlow 2.21 keeps the gradient of that sum, and with it the traced step and the model's
     graph, as long as the process lives: tens of megabytes for each model that is trained. Here the
     step runs outside the replica, where nothing is summed and nothing kept; the results are the
-    same to the bit. With a `tf.distribute` strategy, and on JAX, nothing changes.
+    same to the bit. With a `tf.distribute` strategy, with
+    mixed_float16's loss scaling, and on JAX, nothing changes.
 
     `finetune` does this itself. What little remains, Keras's `clear_session()` frees; Keras Tuner
     calls it before each trial, so call this at the end of `build`.
@@ -26,17 +27,19 @@ def releasable(model):
     >>> model.compile("sgd", "mse")
     """
     if keras.backend.backend() == "tensorflow":
-        model.train_step = _outside_replicas(model.train_step)
+        model.train_step = _outside_replicas(model, model.train_step)
     return model
 
 
-def _outside_replicas(step):
+def _outside_replicas(model, step):
     import tensorflow as tf
 
     def train_step(data):
         context = tf.distribute.get_replica_context()
         if tf.distribute.has_strategy() or context is None:  # None: it runs outside already
             return step(data)
+        if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
+            return step(data)  # it must run in a replica
         return context.merge_call(lambda strategy: step(data))
 
     return train_step

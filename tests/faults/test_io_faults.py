@@ -162,12 +162,10 @@ def test_the_kept_checkpoint_vanishes(tmp_path):
     assert whole(tmp_path / "a")[0].epoch == 2
 
 
-def test_a_folder_that_becomes_read_only(tmp_path, caplog):
+def test_a_folder_that_becomes_read_only(tmp_path, expected, caplog):
     tmp_path.chmod(0o777)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
     run = tmp_path / "run"
-    with without_root():
+    with without_root(tmp_path):
         run.mkdir()
         result = fit(run, callbacks=Harm(lambda: run.chmod(0o555)))
         assert whole(run)  # those from before
@@ -301,11 +299,8 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path):
 
 
 def test_a_read_only_folder_only_pauses_saving(tmp_path, expected, caplog):
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
     (tmp_path / "run").mkdir(mode=0o555)
-    with without_root():
+    with without_root(tmp_path):
         assert_same(fit(tmp_path / "run"), expected)
     assert caplog.text.count("permission is denied") == 1
     assert list((tmp_path / "run").iterdir()) == []
