@@ -35,11 +35,10 @@ def _outside_replicas(model, step):
     import tensorflow as tf
 
     def train_step(data):
-        context = tf.distribute.get_replica_context()
-        if tf.distribute.has_strategy() or context is None:  # None: it runs outside already
+        context = tf.distribute.get_replica_context()  # None: it runs outside already
+        scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+        if context is None or tf.distribute.has_strategy() or scaled:
             return step(data)
-        if isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer):
-            return step(data)  # it must run in a replica
         return context.merge_call(lambda strategy: step(data))
 
     return train_step

@@ -16,17 +16,20 @@ tensorflow_only = pytest.mark.skipif(
 )
 
 
-def trained(prepare):
+def trained(prepare, dtype="float32"):
     """A network after two epochs on random images, prepared by a function for it."""
     keras.utils.set_random_seed(0)
     images = np.random.default_rng(0).normal(size=(48, 8, 8, 3)).astype("float32")
     inputs = keras.Input((8, 8, 3))
-    x = keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3)(inputs))
+    x = keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3, dtype=dtype)(inputs))
     x = keras.layers.Dropout(0.2)(keras.layers.GlobalAveragePooling2D()(x))
     model = prepare(keras.Model(inputs, keras.layers.Dense(3, "softmax")(x)))
     schedule = keras.optimizers.schedules.CosineDecay(0.01, 10)
     loss = "sparse_categorical_crossentropy"
-    model.compile(keras.optimizers.AdamW(schedule), loss, metrics=["accuracy"])
+    optimizer = keras.optimizers.AdamW(schedule)
+    if dtype == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    model.compile(optimizer, loss, metrics=["accuracy"])
     model.fit(images, np.arange(48) % 3, batch_size=16, epochs=2, shuffle=False, verbose=0)
     return model
 
@@ -35,9 +38,12 @@ def twice(model):
     return kc.releasable(kc.releasable(model))
 
 
-@pytest.mark.parametrize("prepare", [kc.releasable, twice])
-def test_results_are_the_same_to_the_bit(prepare):
-    ours, plain = (trained(way).get_weights() for way in (prepare, lambda model: model))
+@pytest.mark.parametrize(
+    ("prepare", "dtype"),
+    [(kc.releasable, "float32"), (twice, "float32"), (kc.releasable, "mixed_float16")],
+)
+def test_results_are_the_same_to_the_bit(prepare, dtype):
+    ours, plain = (trained(way, dtype).get_weights() for way in (prepare, lambda model: model))
     for a, b in zip(ours, plain, strict=True):
         np.testing.assert_array_equal(a, b)
 
