@@ -71,7 +71,7 @@ def test_tiny_permutations():
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 0.0, 1.5, True, None, "0", np.int64(0)])
-def test_a_seed_that_is_none_is_refused_and_nothing_is_set(seed):
+def test_wrong_seeds_are_refused_and_nothing_is_set(seed):
     with pytest.raises(InputError) as caught:
         reproducible(seed)
     assert str(caught.value) == f"seed must be an int from 0 to 2**32 - 1. Received: {seed!r}."
