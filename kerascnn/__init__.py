@@ -31,6 +31,7 @@ _SUBPACKAGES = (
     "models",
     "overview",
     "report",
+    "schedules",
     "transfer",
     "visualize",
     "weights",
@@ -89,7 +90,8 @@ def load_model(path, custom_objects=None, compile=True):
     import kerascnn.constraints
     import kerascnn.initializers
     import kerascnn.layers
-    import kerascnn.losses  # noqa: F401  (importing registers)
+    import kerascnn.losses
+    import kerascnn.schedules  # noqa: F401  (importing registers)
 
     try:
         model = keras.models.load_model(path, custom_objects, compile, safe_mode=True)

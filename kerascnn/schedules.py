@@ -7,7 +7,7 @@ Keras has most of what papers use. With n steps an epoch (`S` is `keras.optimize
 | halved every 10 epochs | `S.ExponentialDecay(rate, 10 * n, 0.5, staircase=True)` |
 | 0.95 ** epoch | `S.ExponentialDecay(rate, n, 0.95, staircase=True)` |
 | 4 % less every 8 epochs (GoogLeNet) | `S.ExponentialDecay(rate, 8 * n, 0.96, staircase=True)` |
-| a / 10 after 32,000 and 48,000 steps (ResNet) | `S.PiecewiseConstantDecay([32000, 48000], [a, a / 10, a / 100])` |
+| ÷ 10 after 32,000 steps (ResNet) | `S.PiecewiseConstantDecay([32000], [a, a / 10])` |
 | a * exp(-k * step) | `S.ExponentialDecay(a, 1, math.exp(-k))` |
 | a / (1 + k * step) | `S.InverseTimeDecay(a, 1, k)` |
 | linear to 0, a * (1 - step / steps) | `S.PolynomialDecay(a, steps, 0)` |
@@ -125,7 +125,9 @@ class OneCycle(_Schedule):
     def __call__(self, step):
         share = ops.clip(ops.cast(step, "float32") / self.steps, 0.0, 1.0)
         rising = _cosine(self.peak / self.start_divisor, self.peak, share / self.up)
-        falling = _cosine(self.peak, self.peak / self.end_divisor, (share - self.up) / (1 - self.up))
+        falling = _cosine(
+            self.peak, self.peak / self.end_divisor, (share - self.up) / (1 - self.up)
+        )
         return ops.where(share < self.up, rising, falling)
 
     def get_config(self):
