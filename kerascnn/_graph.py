@@ -39,7 +39,7 @@ def flatten(model):
         return x
 
     flat = keras.models.clone_model(model, clone_function=clone, call_function=inline)
-    for layer in _leaves(model):
+    for layer in leaves(model):
         if layer.weights:
             flat.get_layer(layer.name).set_weights(layer.get_weights())
     return flat
@@ -220,7 +220,7 @@ def freeze_batch_norm(model):
     Returns:
         int, how many there are.
     """
-    frozen = [x for x in _leaves(model) if isinstance(x, keras.layers.BatchNormalization)]
+    frozen = [x for x in leaves(model) if isinstance(x, keras.layers.BatchNormalization)]
     for layer in frozen:
         layer.trainable = False
     return len(frozen)
@@ -361,11 +361,11 @@ def _kind(operation):
     return "norm" if weights else None
 
 
-def _leaves(model):
+def leaves(model):
     """All layers, those of nested models and wrappers included, models excluded."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            yield from _leaves(layer)
+            yield from leaves(layer)
         elif isinstance(layer, keras.layers.Wrapper):
             yield layer.layer
         else:
