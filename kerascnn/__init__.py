@@ -30,6 +30,7 @@ _SUBPACKAGES = (
     "losses",
     "models",
     "overview",
+    "regularizers",
     "report",
     "schedules",
     "transfer",
@@ -91,6 +92,7 @@ def load_model(path, custom_objects=None, compile=True):
     import kerascnn.initializers
     import kerascnn.layers
     import kerascnn.losses
+    import kerascnn.regularizers
     import kerascnn.schedules  # noqa: F401  (importing registers)
 
     try:
