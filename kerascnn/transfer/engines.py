@@ -1,5 +1,6 @@
 """What runs a frozen network over photos: Keras, or what is faster on a CPU and agrees with it."""
 
+import functools
 import importlib.util
 import logging
 import tempfile
@@ -75,7 +76,7 @@ class OpenVINOEngine:
         import openvino
 
         self.name = f"openvino-{precision}"
-        core = openvino.Core()
+        core = _core()
         hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "graph.pb"
@@ -99,6 +100,18 @@ class OpenVINOEngine:
         if number not in done:
             self._queue.wait_all()  # raises what went wrong, if anything did
         return done.pop(number)
+
+
+@functools.cache
+def _core():
+    """One for the whole process: OpenVINO 2026.4 takes over the memory that signals are handled in.
+
+    Each core puts back at its end what it found, so two that end in the order they began leave
+    memory that is freed, and the next Ctrl-C crashes Python.
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 def _keep(request, place):

@@ -3,6 +3,7 @@
 import gc
 import logging
 import re
+import subprocess
 import sys
 import weakref
 
@@ -98,6 +99,30 @@ def test_openvino_failure_is_raised_not_waited_for():
     engine = openvino_engine(network())
     with pytest.raises(RuntimeError, match="incompatible"):
         list(engine([PHOTOS[:4, :8]]))
+
+
+def test_ctrl_c_after_two_openvino_engines_is_pythons():
+    """Two cores of OpenVINO that end in the order they began would crash the process."""
+    pytest.importorskip("openvino")
+    program = """
+import gc, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where pytest is in background
+import keras
+from kerascnn.transfer.engines import OpenVINOEngine
+model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3)])
+engines = [OpenVINOEngine(model), OpenVINOEngine(model)]
+while engines:
+    del engines[0]
+    gc.collect()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("caught")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout) == (0, "caught\n"), done.stderr[-2000:]
 
 
 def test_openvino_engine_is_freed():
