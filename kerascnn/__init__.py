@@ -29,6 +29,7 @@ _SUBPACKAGES = (
     "layers",
     "losses",
     "models",
+    "optimizers",
     "overview",
     "regularizers",
     "report",
@@ -92,6 +93,7 @@ def load_model(path, custom_objects=None, compile=True):
     import kerascnn.initializers
     import kerascnn.layers
     import kerascnn.losses
+    import kerascnn.optimizers
     import kerascnn.regularizers
     import kerascnn.schedules  # noqa: F401  (importing registers)
 

@@ -202,7 +202,7 @@ def network(optimizer, regularizer=None):
 
 
 def test_alexnets_rule_in_a_network():
-    """L2(decay / 2) and momentum, against the rule with gradients by hand; `weight_decay` is not it."""
+    """L2(decay / 2) and momentum are the rule, with gradients by hand; `weight_decay` is not."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(16, 4)), rng.normal(size=(16, 1))
     decay, shapes = 0.05, [(4, 5), (5, 1)]

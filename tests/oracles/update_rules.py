@@ -1,6 +1,6 @@
 """The update rules of the notes and papers in plain NumPy: w after each step, from w before.
 
-A rule is `rule(gradient, w, steps, rate, ...)`, where `gradient` is a function of w, and returns the
+A rule is `rule(gradient, w, steps, rate, ...)`, where `gradient` is a function of w. It returns the
 list of the weights after each of the `steps`. Differences to Keras's optimisers are named here and
 held by tests/optimizers/test_rules_of_keras.py; `kerascnn.optimizers` tells them to users.
 """

@@ -1,0 +1,5 @@
+"""Optimisers."""
+
+from kerascnn.optimizers.radam import RAdam
+
+__all__ = ["RAdam"]
