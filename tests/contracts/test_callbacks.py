@@ -58,6 +58,7 @@ CALLBACKS = {  # name: (function of a folder that makes it, options of `fit`)
     "SwapEMAWeights": (lambda folder: C.SwapEMAWeights(swap_on_epoch=True), {"optimizer": average}),
     "TensorBoard": (lambda folder: C.TensorBoard(folder / "board"), {}),
     "TerminateOnNaN": (lambda folder: C.TerminateOnNaN(), {}),
+    "LatePenalty": (lambda folder: kc.callbacks.LatePenalty(2), {}),
     "NaNWatch": (lambda folder: kc.callbacks.NaNWatch(train()), {}),
 }
 ELSEWHERE = {"Callback", "CallbackList", "BackupAndRestore", "Resume"}  # refused in test_resume.py

@@ -1,0 +1,80 @@
+"""A penalty on the kernels that begins late in the training."""
+
+import numbers
+
+import keras
+
+from kerascnn._errors import InputError
+from kerascnn._kernels import kernels
+
+__all__ = ["LatePenalty"]
+
+
+class LatePenalty(keras.callbacks.Callback):
+    """Adds a penalty on the kernels, never on biases or normalisation, from an epoch on.
+
+    L1 towards the end of training sets small weights to about zero when the others have found their
+    place. Penalties that the kernels have already stay beside it. The step is traced anew once, in
+    the epoch in which it begins. After `fit` the kernels have the penalties of before.
+
+    Source: Srivastava et al. 2014, JMLR 15, Table 9, "L2 + L1 applied towards the end of training";
+    when and how strong is not printed.
+
+    Args:
+        start_epoch: int >= 0. The first epoch with the penalty, counted from 0 as in `fit`.
+        regularizer: a `keras.regularizers.Regularizer` or its name.
+
+    Raises:
+        InputError: `start_epoch` is no such int, or there is no such regulariser.
+
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> x = keras.ops.ones((4, 2))
+    >>> callbacks = [LatePenalty(1, keras.regularizers.L1(100.0))]
+    >>> history = model.fit(x, x[:, :1], epochs=2, callbacks=callbacks, verbose=0)
+    >>> history.history["loss"][1] > history.history["loss"][0]
+    True
+    """
+
+    def __init__(self, start_epoch, regularizer="l1"):
+        super().__init__()
+        if not isinstance(start_epoch, numbers.Integral) or start_epoch < 0:
+            raise InputError(f"start_epoch must be an int >= 0. Received: {start_epoch!r}.")
+        self._start_epoch = start_epoch
+        try:
+            self._regularizer = keras.regularizers.get(regularizer)
+        except ValueError as error:
+            raise InputError(f"There is no regulariser {regularizer!r}.") from error
+        self._before = None
+
+    def get_state(self):
+        """Nothing for `Resume` to keep: the epoch says whether the penalty is on."""
+        return {}
+
+    def set_state(self, state):
+        pass
+
+    def on_train_begin(self, logs=None):
+        self._take_away()  # a `fit` that was interrupted had no end
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch >= self._start_epoch and self._before is None:
+            found = kernels(self.model).values()
+            self._before = [(kernel, kernel.regularizer) for kernel in found]
+            for kernel, own in self._before:
+                kernel.regularizer = _sum(own, self._regularizer)
+            self.model.make_train_function(force=True)
+
+    def on_train_end(self, logs=None):
+        self._take_away()
+
+    def _take_away(self):
+        for kernel, own in self._before or ():
+            kernel.regularizer = own
+        if self._before:
+            self.model.make_train_function(force=True)
+        self._before = None
+
+
+def _sum(own, late):
+    return late if own is None else lambda w: own(w) + late(w)

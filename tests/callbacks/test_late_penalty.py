@@ -1,0 +1,92 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from kerascnn import InputError
+from kerascnn.callbacks import LatePenalty
+
+L1, L2 = keras.regularizers.L1, keras.regularizers.L2
+X = np.random.default_rng(0).normal(size=(32, 6)).astype("float32")
+
+
+def compiled(regularizer=None):
+    keras.utils.set_random_seed(0)
+    layers = [
+        keras.layers.Dense(4, kernel_regularizer=regularizer, bias_initializer="ones"),
+        keras.layers.BatchNormalization(),
+        keras.layers.Dense(1, bias_initializer="ones"),
+    ]
+    model = keras.Sequential([keras.Input((6,)), *layers])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    return model
+
+
+def fit(model, *callbacks, **options):
+    options = {"epochs": 4, "batch_size": 32, "verbose": 0} | options
+    return model.fit(X, X[:, :1], callbacks=list(callbacks), **options).history["loss"]
+
+
+@pytest.mark.parametrize("own", [None, L2(0.3)], ids=["alone", "beside another"])
+def test_the_loss_rises_by_the_penalty_of_the_kernels_from_that_epoch_on(own):
+    model = compiled(own)
+    kernels = [w for w in model.get_weights() if w.ndim == 2]
+    expected = 0.7 * sum(abs(kernel).sum() for kernel in kernels)
+    losses = fit(model, LatePenalty(2, L1(0.7)))
+    assert losses[1] == pytest.approx(losses[0]) and losses[3] == pytest.approx(losses[2])
+    assert losses[2] - losses[1] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_run_that_continues_after_the_start_has_it_at_once():
+    assert fit(compiled(), LatePenalty(2), initial_epoch=3)[0] > fit(compiled())[0]
+
+
+def test_it_is_gone_after_the_training_even_one_that_broke():
+    class Break(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    model, own = compiled(L2(0.3)), fit(compiled(L2(0.3)))
+    penalty = LatePenalty(1, L1(0.7))
+    fit(model, penalty)
+    assert fit(model) == pytest.approx(own)
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, penalty, Break())
+    losses = fit(model, penalty, epochs=2)
+    assert losses[0] == pytest.approx(own[0]) and losses[1] > own[1]
+
+
+def test_small_weights_go_to_zero():
+    """With the true function sparse, L1 at the end leaves only what it needs."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.05), "mse")
+    fit(model, LatePenalty(30, L1(0.1)), epochs=90)
+    kernel = abs(model.get_weights()[0][:, 0])
+    assert kernel[0] > 0.7 and kernel[1:].max() < 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="it runs there already")
+def test_the_same_on_jax():
+    pytest.importorskip("jax")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
+    done = subprocess.run(
+        command, cwd=Path(__file__).parents[2], env=os.environ | {"KERAS_BACKEND": "jax"},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [((-1,), "start_epoch must be an int >= 0"), ((1, "l3"), "There is no regulariser 'l3'")],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(InputError, match=message):
+        LatePenalty(*arguments)
