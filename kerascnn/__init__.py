@@ -28,6 +28,7 @@ _SUBPACKAGES = (
     "initializers",
     "layers",
     "losses",
+    "metrics",
     "models",
     "optimizers",
     "overview",
@@ -93,6 +94,7 @@ def load_model(path, custom_objects=None, compile=True):
     import kerascnn.initializers
     import kerascnn.layers
     import kerascnn.losses
+    import kerascnn.metrics
     import kerascnn.optimizers
     import kerascnn.regularizers
     import kerascnn.schedules  # noqa: F401  (importing registers)

@@ -8,8 +8,10 @@ import kerascnn.constraints  # saved layers name them
 import kerascnn.initializers
 from kerascnn.layers.drop_path import DropPath
 from kerascnn.layers.fractal_join import FractalJoin, FractalPath
+from kerascnn.layers.loss_weight import LearnedLossWeight
 from kerascnn.layers.lrn import LocalResponseNormalization
 from kerascnn.layers.maxout import Maxout
+from kerascnn.layers.ordinal import OrdinalOutput
 from kerascnn.layers.partial_conv import PartiallyConnectedConv2D
 from kerascnn.layers.ramp import ramp
 from kerascnn.layers.randomized_relu import RandomizedReLU
@@ -22,8 +24,10 @@ __all__ = [
     "DropPath",
     "FractalJoin",
     "FractalPath",
+    "LearnedLossWeight",
     "LocalResponseNormalization",
     "Maxout",
+    "OrdinalOutput",
     "PartiallyConnectedConv2D",
     "RBFOutput",
     "RandomizedReLU",

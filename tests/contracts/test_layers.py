@@ -17,8 +17,10 @@ LAYERS = {  # name: (function that makes the layer, shape of each input without 
     "DropPath": (lambda: layers.DropPath(0.5, seed=1), MAPS),
     "FractalJoin": (lambda: layers.FractalJoin([0, 2], seed=1), MAPS, MAPS, ()),
     "FractalPath": (lambda: layers.FractalPath(3, mode="sample", seed=1), MAPS),
+    "LearnedLossWeight": (layers.LearnedLossWeight, (4,)),
     "LocalResponseNormalization": (layers.LocalResponseNormalization, MAPS),
     "Maxout": (lambda: layers.Maxout(2), (5, 4, 6)),
+    "OrdinalOutput": (lambda: layers.OrdinalOutput(5), (6,)),
     "PartiallyConnectedConv2D": (
         lambda: layers.PartiallyConnectedConv2D([[1, 1, 0], [0, 1, 1]], 3, activation="relu"),
         (6, 5, 2),
@@ -160,6 +162,7 @@ def test_seed_repeats_the_draws_of_training(name):
 
 
 @every_layer_of_floats
+@pytest.mark.filterwarnings("ignore:Gradients do not exist for variables .*learned_loss_weight")
 def test_compiled_under_xla_it_passes_gradients_on(row):
     make, xs = row
     before = keras.layers.Dense(xs[0].shape[-1])

@@ -1,9 +1,10 @@
-"""Losses that Keras does not have."""
+"""The losses of LeNet-5: LeCun et al. 1998, eqs. 8 and 9."""
 
 import keras
 from keras import ops
 
 from kerascnn._errors import InputError
+from kerascnn.losses._labels import one_hot
 
 __all__ = ["RBFLoss"]
 
@@ -47,14 +48,7 @@ class RBFLoss(keras.losses.Loss):
         self.rubbish = rubbish
 
     def call(self, y_true, y_pred):
-        y_true = ops.convert_to_tensor(y_true)
-        if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] != 1:
-            raise InputError(
-                "RBFLoss needs int labels of shape (N,) or (N, 1), not one-hot rows. "
-                f"Received: y_true of shape {tuple(y_true.shape)}."
-            )
-        labels = ops.cast(ops.reshape(y_true, (-1,)), "int32")
-        right = ops.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype)
+        right = one_hot(y_true, y_pred, "RBFLoss")
         penalty = -ops.sum(right * y_pred, axis=-1)
         if self.rubbish is None:
             return penalty
