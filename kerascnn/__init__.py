@@ -35,6 +35,7 @@ _SUBPACKAGES = (
     "regularizers",
     "report",
     "schedules",
+    "tasks",
     "transfer",
     "visualize",
     "weights",

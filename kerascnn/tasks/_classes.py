@@ -1,0 +1,94 @@
+"""Classes by number and by name, how frequent they are, and what they weigh."""
+
+import numbers
+
+import numpy as np
+
+from kerascnn._errors import InputError, one_of
+from kerascnn.losses import ClassWeighted, balanced_weights, effective_number_weights
+
+RULES = {"balanced": balanced_weights, "effective": effective_number_weights}
+
+
+def named(classes, least=2):
+    """(number, names or None) of `classes`: an int, or the names in order."""
+    if isinstance(classes, numbers.Integral) and not isinstance(classes, bool):
+        number, names = int(classes), None
+    else:
+        names = tuple(map(str, classes)) if np.ndim(classes) == 1 else ()
+        number = len(set(names))
+    if number < least or (names and number < len(names)):
+        raise InputError(
+            f"`classes` must be an int of at least {least}, or a list of as many different names. "
+            f"Received: classes={classes!r}."
+        )
+    return number, names
+
+
+def numbered(labels, number, names):
+    """Int labels (N,) of ints or names, (N,) or (N, 1)."""
+    labels = np.asarray(labels)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise InputError(
+            f"Labels must be one class a sample, (N,): ints{' or names' if names else ''}. "
+            f"Received: shape {labels.shape}."
+        )
+    if labels.dtype.kind in "OU":
+        index = {name: i for i, name in enumerate(names or ())}
+        unknown = next((label for label in labels if label not in index), None)
+        if unknown is not None:
+            if not names:
+                raise InputError(
+                    f"The task does not know names of classes. Received: label {unknown!r}. "
+                    "Make it with a list of names as `classes`."
+                )
+            one_of(unknown, names, "class")
+        return np.array([index[label] for label in labels], dtype=np.int64)
+    wrong = labels[~np.isin(labels, np.arange(number))]
+    if len(wrong):
+        raise InputError(
+            f"Labels must be ints from 0 to {number - 1}. Received: {wrong[0]!s}, and "
+            f"{len(wrong) - 1} more that are none."
+        )
+    return labels.astype(np.int64)
+
+
+def counted(labels, number, names):
+    """How many samples each class has, (classes,), or None without labels."""
+    if labels is None:
+        return None
+    return np.bincount(numbered(labels, number, names), minlength=number)
+
+
+def weighted(class_weight, counts, number, names):
+    """The weight of every class as a tuple, or None."""
+    if class_weight is None:
+        return None
+    if not isinstance(class_weight, dict):
+        rule = RULES[one_of(class_weight, RULES, "class_weight")]
+        if counts is None:
+            raise InputError(
+                f"class_weight={class_weight!r} counts the training labels: pass them as `labels`."
+            )
+        return tuple(rule(counts))
+    weights = np.ones(number)
+    weights[numbered(list(class_weight), number, names)] = list(class_weight.values())
+    return tuple(weights.tolist())
+
+
+def shares(counts, weights):
+    """What the loss takes the classes' shares for, (classes,): counts times weights, none 0."""
+    totals = np.maximum(counts, 1) * (1.0 if weights is None else np.asarray(weights))
+    return totals / totals.sum()
+
+
+def with_weights(loss, weights):
+    """The loss with weights of classes, if there are any."""
+    return loss if weights is None else ClassWeighted(loss, weights, name=loss.name)
+
+
+def chosen(ids, names):
+    """Answers: the names of classes where they have names, else their numbers."""
+    return ids if names is None else np.array(names)[ids]
