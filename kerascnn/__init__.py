@@ -28,6 +28,7 @@ _SUBPACKAGES = (
     "initializers",
     "layers",
     "losses",
+    "lottery",
     "metrics",
     "models",
     "optimizers",
