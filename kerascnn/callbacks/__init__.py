@@ -1,7 +1,33 @@
-"""Callbacks for `fit`: a run that continues after any end, and one that stops at a NaN."""
+"""Callbacks for `fit`: learning rates, batch sizes, averages, and runs that cannot be lost.
 
+All keep their state in a run that `Resume` continues. Of Keras's own, `EarlyStopping`,
+`ReduceLROnPlateau`, `ModelCheckpoint`, `CSVLogger`, `SwapEMAWeights` and `TensorBoard` do so too.
+"""
+
+from kerascnn.callbacks.batch_size_growth import BatchSizeGrowth
+from kerascnn.callbacks.bold_driver import BoldDriver
+from kerascnn.callbacks.divergence_restart import DivergenceRestart
+from kerascnn.callbacks.gradual_unfreezing import GradualUnfreezing
 from kerascnn.callbacks.late_penalty import LatePenalty
+from kerascnn.callbacks.learning_rate_logger import LearningRateLogger
+from kerascnn.callbacks.learning_rate_range_test import LearningRateRangeTest
 from kerascnn.callbacks.nan_watch import NaNWatch
+from kerascnn.callbacks.plateau_rollback import PlateauRollback
 from kerascnn.callbacks.resume import Resume
+from kerascnn.callbacks.snapshots import Snapshots
+from kerascnn.callbacks.stochastic_weight_averaging import StochasticWeightAveraging
 
-__all__ = ["LatePenalty", "NaNWatch", "Resume"]
+__all__ = [
+    "BatchSizeGrowth",
+    "BoldDriver",
+    "DivergenceRestart",
+    "GradualUnfreezing",
+    "LatePenalty",
+    "LearningRateLogger",
+    "LearningRateRangeTest",
+    "NaNWatch",
+    "PlateauRollback",
+    "Resume",
+    "Snapshots",
+    "StochasticWeightAveraging",
+]

@@ -70,12 +70,12 @@ def capture(model, memories, with_metrics=False):
 
 def restore(model, memories, state, arrays, with_metrics=False):
     """Put back what `capture` returned."""
+    for memory, changes in zip(memories, state["callbacks"]):
+        memory.put_back(changes, arrays)  # first: some unfreeze layers, so variables come
     for name, variable in variables(model, with_metrics).items():
         variable.assign(arrays[name])
     random.setstate(_decode(state["python_random"], arrays))
     np.random.set_state(_decode(state["numpy_random"], arrays))
-    for memory, changes in zip(memories, state["callbacks"]):
-        memory.put_back(changes, arrays)
 
 
 def first_bad(model, arrays):

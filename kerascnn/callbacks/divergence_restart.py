@@ -1,0 +1,100 @@
+"""Starts over at a tenth of the learning rate when training diverges."""
+
+import logging
+
+import keras
+import numpy as np
+
+from kerascnn._errors import InputError, NonFiniteError
+from kerascnn.callbacks._rates import log_rates, scale_rates, scales, set_scales
+from kerascnn.callbacks._values import assign, copied, optimizer_variables
+
+__all__ = ["DivergenceRestart"]
+
+_log = logging.getLogger("kerascnn")
+
+
+class DivergenceRestart(keras.callbacks.Callback):
+    """Begin with a high learning rate, 0.1 or 1: it is multiplied by `factor` until training holds.
+
+    Training diverges where the loss is NaN or infinite in a step, or after an epoch above `limit`
+    times that of the run's first step. Weights and optimiser then go back to the begin of
+    that epoch, and the epoch's remaining steps (or the next epoch) train at the lower rate.
+
+    Source: "Try first large value such as 0.1 or 1, then divide by 10 in case of divergence",
+    lecture notes PHYS555. Differs: only the epoch is undone, which is all of the run at first.
+
+    Args:
+        factor: float in (0, 1).
+        limit: float > 1.
+        max_restarts: int >= 1. After so many the run ends.
+
+    Raises:
+        InputError: an argument is outside its range.
+        NonFiniteError: from `fit`, it diverges after `max_restarts` still.
+
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    >>> model.compile(keras.optimizers.SGD(100.0), "mse")
+    >>> history = model.fit(np.ones((40, 1)), np.ones(40), epochs=5, batch_size=1, verbose=0,
+    ...     callbacks=[DivergenceRestart()])
+    >>> history.history["learning_rate"][-1] < 1.01
+    True
+    """
+
+    def __init__(self, factor=0.1, limit=3.0, max_restarts=6):
+        super().__init__()
+        if not 0 < factor < 1 or limit <= 1 or max_restarts < 1:
+            raise InputError(
+                "factor must be between 0 and 1, limit above 1, max_restarts at least 1. Received: "
+                f"factor={factor}, limit={limit}, max_restarts={max_restarts}."
+            )
+        self.factor, self.limit, self.max_restarts = factor, limit, max_restarts
+
+    def get_state(self):
+        return {
+            "first": self._first,
+            "restarts": self._restarts,
+            "scales": scales(self.model),
+            "weights": self._weights,
+            "optimizer": self._optimizer,
+        }
+
+    def set_state(self, state):
+        self._first, self._restarts = state["first"], state["restarts"]
+        self._weights, self._optimizer = state["weights"], state["optimizer"]
+        set_scales(self.model, state["scales"])
+
+    def on_train_begin(self, logs=None):
+        self._first, self._restarts = None, 0
+        self._weights = self._optimizer = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._weights = copied(self.model.variables)
+        self._optimizer = copied(optimizer_variables(self.model))
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = float((logs or {}).get("loss", 0.0))
+        if not np.isfinite(loss):
+            self._restart(f"the loss is {loss:g} in step {batch + 1}")
+        elif self._first is None:
+            self._first = loss
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = {} if logs is None else logs
+        log_rates(self.model, logs)
+        loss = float(logs.get("loss", 0.0))
+        if self._first is not None and not loss <= self.limit * abs(self._first):
+            self._restart(f"the loss is {loss:g}, it began at {self._first:g}")
+
+    def _restart(self, why):
+        assign(self.model.variables, self._weights)
+        assign(optimizer_variables(self.model), self._optimizer)
+        self.model.reset_metrics()  # a mean over NaN stays NaN
+        self._restarts += 1
+        if self._restarts > self.max_restarts:
+            raise NonFiniteError(
+                f"Training diverges ({why}), {self.max_restarts} times at a lower learning rate "
+                "too. Try kerascnn.callbacks.NaNWatch, which names the layer."
+            )
+        scale_rates(self.model, self.factor)
+        _log.warning("Training diverges: %s. Learning rate times %g.", why, self.factor)

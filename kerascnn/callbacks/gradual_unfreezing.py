@@ -1,0 +1,107 @@
+"""Trains the last layers first, then more of them."""
+
+import keras
+
+from kerascnn._errors import InputError, one_of
+from kerascnn._graph import leaves
+
+__all__ = ["GradualUnfreezing"]
+
+
+class GradualUnfreezing(keras.callbacks.Callback):
+    """Freezes all layers before the first boundary, then moves on to the next one every few epochs.
+
+    Batch normalisation before the first boundary stays frozen for good. Layers that are frozen at
+    the begin of `fit` stay so too. The optimiser goes on with what it has learnt about the layers
+    that train already.
+
+    Source: Howard and Ruder 2018, arXiv:1801.06146, Sec. 3.3 (one more layer an epoch). Differs:
+    the boundaries are yours; a convolutional network has too many layers for one each.
+
+    Args:
+        boundaries: list of names of layers of the model, from its end to its beginning: the first
+            layer that trains, in each phase. None as the last one stands for all layers.
+        every_epochs: int >= 1, length of each phase; the last one goes on.
+
+    Raises:
+        InputError: an argument is outside its range; from `fit`, there is no such layer, or the
+            boundaries do not go towards the beginning.
+
+    >>> layers = [keras.layers.Dense(1, name=name) for name in ("first", "second", "third")]
+    >>> model = keras.Sequential([keras.Input((1,)), *layers])
+    >>> model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
+    >>> x = keras.ops.ones((4, 1))
+    >>> _ = model.fit(x, x, epochs=2, verbose=0, callbacks=[GradualUnfreezing(["third", "second"])])
+    >>> [layer.trainable for layer in model.layers]
+    [False, True, True]
+    """
+
+    def __init__(self, boundaries, every_epochs=1):
+        super().__init__()
+        if not boundaries or None in boundaries[:-1]:
+            raise InputError(
+                "boundaries must be names of layers, None at most at their end. Received: "
+                f"{boundaries!r}."
+            )
+        if every_epochs < 1:
+            raise InputError(f"every_epochs must be at least 1. Received: {every_epochs}.")
+        self.boundaries, self.every_epochs = list(boundaries), every_epochs
+
+    def get_state(self):
+        return {"phase": self._phase}
+
+    def set_state(self, state):
+        self._enter(state["phase"])
+
+    def on_train_begin(self, logs=None):
+        names = [layer.name for layer in self.model.layers]
+        self._starts = [
+            0 if name is None else names.index(one_of(name, names, "layer"))
+            for name in self.boundaries
+        ]
+        if sorted(self._starts, reverse=True) != self._starts:
+            raise InputError(
+                f"boundaries must go from the model's end to its beginning: {self.boundaries} do not."
+            )
+        trunk = {id(x) for layer in self.model.layers[: self._starts[0]] for x in _parts(layer)}
+        self._layers = [  # (place, layer) of all that will train at some time
+            (place, part)
+            for place, layer in enumerate(self.model.layers)
+            for part in _parts(layer)
+            if part.trainable
+            and not (isinstance(part, keras.layers.BatchNormalization) and id(part) in trunk)
+        ]
+        for layer in self.model.layers[: self._starts[0]]:
+            for part in _parts(layer):
+                part.trainable = False
+        self._phase = None
+        self._enter(0)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._enter(min(epoch // self.every_epochs, len(self._starts) - 1))
+
+    def _enter(self, phase):
+        if phase == self._phase:
+            return
+        self._phase = phase
+        for place, layer in self._layers:
+            layer.trainable = place >= self._starts[phase]
+        _rebuild_optimizer(self.model)
+
+
+def _parts(layer):
+    """The layer, or those of a nested model."""
+    return list(leaves(layer)) if isinstance(layer, keras.Model) else [layer]
+
+
+def _rebuild_optimizer(model):
+    """An optimiser of the weights that train now, with what the old one knows of them."""
+    old = model.optimizer
+    known = {variable.path: variable for variable in old.variables}
+    new = keras.optimizers.deserialize(keras.optimizers.serialize(old))
+    new.build(model.trainable_variables)
+    for variable in new.variables:
+        if variable.path in known:
+            variable.assign(known[variable.path])
+    model.optimizer = new
+    model.make_train_function(force=True)

@@ -1,0 +1,91 @@
+"""The mean of the weights of the last epochs."""
+
+import keras
+import numpy as np
+
+from kerascnn._batch_norm import has_batch_norm, recalibrate_batch_norm
+from kerascnn._errors import InputError
+from kerascnn.callbacks._rates import log_rates
+from kerascnn.callbacks._values import assign, copied
+
+__all__ = ["StochasticWeightAveraging"]
+
+
+class StochasticWeightAveraging(keras.callbacks.Callback):
+    """Ends `fit` with the mean of the weights after each epoch from `start_epoch` on.
+
+    Train those epochs at a constant, rather high rate, or in cycles (`every_epochs` long). The
+    statistics of batch normalisation are estimated anew for the mean, from `data`. `fit`'s own
+    validation sees the single weights; evaluate the mean after it. (For a mean that decays, in
+    every step, there is Keras's `use_ema=True` with `keras.callbacks.SwapEMAWeights`.)
+
+    Source: Izmailov et al. 2018, arXiv:1803.05407, Algorithm 1. Differs: no.
+
+    Args:
+        start_epoch: int >= 0, epochs that are not averaged.
+        data: training batches, e.g. `data.train`; needed if the model has batch normalisation.
+        every_epochs: int >= 1.
+
+    Attributes:
+        num_averaged: int, how many weights are in the mean.
+
+    Raises:
+        InputError: an argument is outside its range; from `fit`, `data` is missing.
+
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    >>> model.compile("sgd", "mse")
+    >>> average = StochasticWeightAveraging(start_epoch=2)
+    >>> _ = model.fit(np.ones((4, 1)), np.ones(4), epochs=5, callbacks=[average], verbose=0)
+    >>> average.num_averaged
+    3
+    """
+
+    def __init__(self, start_epoch, data=None, every_epochs=1):
+        super().__init__()
+        if start_epoch < 0 or every_epochs < 1:
+            raise InputError(
+                "start_epoch must be at least 0 and every_epochs at least 1. Received: "
+                f"start_epoch={start_epoch}, every_epochs={every_epochs}."
+            )
+        self.start_epoch, self.every_epochs = start_epoch, every_epochs
+        self._data = data
+
+    def get_state(self):
+        return {"count": self.num_averaged, "mean": self._mean}
+
+    def set_state(self, state):
+        self.num_averaged, self._mean = state["count"], state["mean"]
+
+    def on_train_begin(self, logs=None):
+        self.num_averaged, self._mean = 0, None
+        if self._data is None and has_batch_norm(self.model):
+            raise InputError(
+                "The model has batch normalisation, whose statistics do not fit averaged weights. "
+                "Pass the training data: StochasticWeightAveraging(..., data=data.train)."
+            )
+        epochs = self.params.get("epochs")
+        if epochs is not None and self.start_epoch >= epochs:
+            raise InputError(
+                f"start_epoch={self.start_epoch} is never reached: fit trains {epochs} epochs."
+            )
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs is not None:
+            log_rates(self.model, logs)
+        past = epoch - self.start_epoch
+        if past < 0 or past % self.every_epochs:
+            return
+        weights = [value.astype("float64") for value in copied(self.model.trainable_variables)]
+        self.num_averaged += 1
+        if self._mean is None:
+            self._mean = weights
+        self._mean = [
+            mean + (value - mean) / self.num_averaged for mean, value in zip(self._mean, weights)
+        ]
+
+    def on_train_end(self, logs=None):
+        if self._mean is None:
+            return
+        assign(self.model.trainable_variables, self._mean)
+        if has_batch_norm(self.model):
+            recalibrate_batch_norm(self.model, self._data)
