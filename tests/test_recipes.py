@@ -65,6 +65,13 @@ def test_pretrain_mnist_quick(tmp_path, shared_data):
     assert "test error" in output
 
 
+def test_lottery_ticket_quick(tmp_path):
+    command = (ROOT / "recipes/lottery_ticket.py", "--quick", "--runs", tmp_path / "runs")
+    first = run(tmp_path, *command)
+    assert len(re.findall(r"seed 0: +80\.\d % of the weights, test error \d", first)) == 2
+    assert (tmp_path / "runs/lottery_ticket.png").stat().st_size > 10_000
+
+
 @pytest.mark.slow
 def test_benchmark_transfer_quick(tmp_path, mobilenet, shared_data):
     command = (ROOT / "recipes/benchmarks/transfer.py", shared_data("data/clothing"))

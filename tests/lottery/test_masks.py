@@ -143,6 +143,9 @@ def test_a_constraint_of_the_kernel_stays_and_masks_replace_masks():
     assert (weights > 0).any()
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="Keras 3.15 cannot fit twice with use_ema on JAX"
+)
 def test_averages_need_the_masks_once_more():
     model = compiled(keras.optimizers.SGD(0.1, momentum=0.9, use_ema=True, ema_momentum=0.5))
     model.fit(X, Y, verbose=0)
