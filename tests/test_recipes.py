@@ -72,6 +72,15 @@ def test_lottery_ticket_quick(tmp_path):
     assert (tmp_path / "runs/lottery_ticket.png").stat().st_size > 10_000
 
 
+def test_ensembles_quick(tmp_path):
+    command = (ROOT / "recipes/ensembles.py", "--quick", "--runs", tmp_path / "runs")
+    output = run(tmp_path, *command)
+    errors = re.findall(r"test error ([\d.]+) %, gain [+-]\d", output)
+    assert len(errors) == 9 and min(map(float, errors)) < 40  # guessing gives 90
+    assert (tmp_path / "runs/ensembles.png").stat().st_size > 10_000
+    assert run(tmp_path, *command) == output  # from what is kept
+
+
 @pytest.mark.slow
 def test_benchmark_transfer_quick(tmp_path, mobilenet, shared_data):
     command = (ROOT / "recipes/benchmarks/transfer.py", shared_data("data/clothing"))

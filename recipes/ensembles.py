@@ -1,0 +1,206 @@
+"""What ensembles gain over one network: seeds, a search, checkpoints, averaged weights.
+
+    python recipes/ensembles.py                                     (Keras downloads MNIST)
+    python recipes/ensembles.py --data mnist.npz                    (a local copy)
+    python recipes/ensembles.py --data cifar10_jpegbytes.npz        (CIFAR-10, a JPEG copy)
+
+The kinds of Karpathy's CS231n notes ("Model ensembles": a few percent extra, the fewer the more
+alike the members are): the same network from several seeds; the best of a search; checkpoints of
+one run, here at the ends of its cosine cycles (Huang et al. 2017, arXiv:1704.00109: ResNet-110 on
+CIFAR-10 from 5.5 to 5.3 %); the mean of the weights of a run's steps (Polyak, by Keras's `use_ema`)
+and of its checkpoints (Izmailov et al. 2018, arXiv:1803.05407), with statistics estimated anew.
+Ours: not yet run.
+
+A small convolutional network with batch normalisation, a fifth of the training images held out to
+choose by, the test images for the table only. Killed, it goes on where it was: trained networks are
+kept in --runs. It writes ensembles.json and .png to recipes/results. Time: not yet measured. With
+--quick: 8x8 digits of scikit-learn, written to --runs.
+"""
+
+import argparse
+import io
+import platform
+from pathlib import Path
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+from sklearn.datasets import load_digits
+
+import kerascnn as kc
+from kerascnn._batch_norm import recalibrate_batch_norm
+from kerascnn._random import generator
+from kerascnn._runs import atomic_path, write_json
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", help="mnist.npz or cifar10_jpegbytes.npz (default: MNIST)")
+    parser.add_argument("--members", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--runs", type=Path, default=Path("ensemble_runs"))
+    parser.add_argument("--quick", action="store_true")
+    args = parser.parse_args()
+    if args.quick:
+        args.members, args.epochs = 2, 2
+    args.source, (x, y), test = digits() if args.quick else load(args.data)
+    held = len(x) // 5
+    data = {"train": (x[held:], y[held:]), "held": (x[:held], y[:held]), "test": test}
+    rows = table(Lab(data, args))
+    width = max(len(row["kind"]) for row in rows)
+    for row in rows:
+        print(f"{row['kind']:{width}}  test error {row['error']:.2f} %, gain {row['gain']:+.2f}")
+    results = args.runs if args.quick else Path(__file__).parent / "results"
+    result = {"command": "python recipes/ensembles.py", "data": args.source, "rows": rows}
+    result |= {"epochs": args.epochs, "members": args.members, "backend": keras.backend.backend()}
+    result |= {"versions": {"python": platform.python_version(), "keras": keras.__version__}}
+    write_json(results / "ensembles.json", result)
+    plot(rows, args.source, results / "ensembles.png")
+
+
+def load(path):
+    if path is None:
+        train, test = keras.datasets.mnist.load_data()
+    else:
+        with np.load(path) as file:
+            if "train_jpeg" in file:
+                return "CIFAR-10 (JPEG copy)", cifar(file, "train"), cifar(file, "test")
+            train, test = [(file[f"x_{part}"], file[f"y_{part}"]) for part in ("train", "test")]
+    return "MNIST", (train[0][..., None], train[1]), (test[0][..., None], test[1])
+
+
+def cifar(file, part):
+    data, offset = file[f"{part}_jpeg"], file[f"{part}_offset"]
+    images = [
+        np.asarray(Image.open(io.BytesIO(data[a:b].tobytes()))) for a, b in zip(offset, offset[1:])
+    ]
+    return np.stack(images), file[f"y_{part}"].ravel()
+
+
+def digits():
+    x, y = load_digits(return_X_y=True)
+    x = (x.reshape(-1, 8, 8, 1) * (255 / 16)).astype("uint8")
+    return "digits of scikit-learn", (x[:1200], y[:1200]), (x[1200:], y[1200:])
+
+
+def network(shape, width=16, dropout=0.3, dense=64):
+    layers = [keras.layers.Rescaling(1 / 127.5, -1)]
+    for filters in (width, 2 * width):
+        layers += [
+            keras.layers.Conv2D(filters, 3, padding="same", use_bias=False),
+            keras.layers.BatchNormalization(momentum=0.9),
+            keras.layers.ReLU(),
+            keras.layers.MaxPooling2D(),
+        ]
+    layers += [keras.layers.Flatten(), keras.layers.Dense(dense, "relu")]
+    layers += [keras.layers.Dropout(dropout), keras.layers.Dense(10, "softmax")]
+    return keras.Sequential([keras.Input(shape), *layers])
+
+
+class Lab:
+    """Trains each network once and keeps its weights in a file."""
+
+    def __init__(self, data, args):
+        self.data, self.args = data, args
+
+    def error(self, model, part="test"):
+        x, y = self.data[part]
+        return 100 * float((model.predict(x, batch_size=500, verbose=0).argmax(-1) != y).mean())
+
+    def trained(self, name, seed, cycles=1, ema=False, rate=2e-3, **options):
+        """The checkpoints of a run of cosine cycles, one at the end of each."""
+        files = [self.args.runs / f"{name}-{i}.npz" for i in range(cycles)]
+        keras.utils.set_random_seed(seed)
+        models = [network(self.data["train"][0].shape[1:], **options) for _ in range(cycles)]
+        if not all(file.exists() for file in files):
+            for file, weights in zip(files, self._train(models[0], cycles, ema, rate)):
+                with atomic_path(file) as partial:
+                    np.savez(partial, *weights)
+        for model, file in zip(models, files):
+            with np.load(file) as saved:
+                model.set_weights([saved[name] for name in saved])
+        return models
+
+    def _train(self, model, cycles, ema, rate):
+        """Yields the weights after each cycle; the epochs are divided among the cycles."""
+        x, y = self.data["train"]
+        batch = 32 if self.args.quick else 128
+        epochs = self.args.epochs // cycles
+        steps = epochs * -(-len(x) // batch)
+        kc.releasable(model)
+        averaging = {"use_ema": True, "ema_momentum": 1 - 5 / steps} if ema else {}
+        for _ in range(cycles):
+            schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
+            optimizer = keras.optimizers.AdamW(rate if ema else schedule, 0.01, **averaging)
+            model.compile(optimizer, "sparse_categorical_crossentropy")
+            model.fit(x, y, batch_size=batch, epochs=epochs, verbose=0)
+            yield model.get_weights()
+
+    def recalibrated(self, model):
+        images = self.data["train"][0][:10_000]
+        recalibrate_batch_norm(model, [images[i : i + 500] for i in range(0, len(images), 500)])
+        return model
+
+
+def table(lab):
+    """The rows of the result: each kind against one network of the same epochs."""
+    count = lab.args.members
+    seeds = [lab.trained(f"seed{i}", i)[0] for i in range(count)]
+    single = float(np.mean([lab.error(model) for model in seeds]))
+    rows = [row("one network (mean over the seeds)", single, single, 1)]
+    rows.append(
+        row("seeds: mean of outputs", lab.error(kc.ensembles.ensemble(seeds)), single, count)
+    )
+    hard = kc.ensembles.ensemble(seeds, vote="hard")
+    rows.append(row("seeds: hard vote", lab.error(hard), single, count))
+    tried = sorted(searched(lab), key=lambda model: lab.error(model, "held"))[: max(2, count // 2)]
+    best = lab.error(tried[0])
+    rows.append(row("search: the best network", best, single, 1))
+    rows.append(
+        row("search: mean of the best", lab.error(kc.ensembles.ensemble(tried)), single, len(tried))
+    )
+    checkpoints = lab.trained("cycles", 0, cycles=min(4, lab.args.epochs))[-3:]
+    rows.append(row("checkpoints: the last one", lab.error(checkpoints[-1]), single, 1))
+    outputs = lab.error(kc.ensembles.ensemble(checkpoints))
+    rows.append(row("checkpoints: mean of outputs", outputs, single, len(checkpoints)))
+    mean = lab.recalibrated(kc.ensembles.average_weights(checkpoints))
+    rows.append(row("checkpoints: mean of weights", lab.error(mean), single, 1))
+    average = lab.recalibrated(lab.trained("average", 0, ema=True)[0])
+    rows.append(row("moving average of weights, constant rate", lab.error(average), single, 1))
+    return rows
+
+
+def searched(lab):
+    """Networks of random settings: Keras Tuner does the same with more comfort."""
+    for i in range(lab.args.members):
+        draw = generator("search", i)
+        yield lab.trained(
+            f"search{i}",
+            100 + i,
+            rate=float(10 ** draw.uniform(-3.3, -2)),
+            width=int(draw.choice([8, 16, 24])),
+            dropout=float(draw.uniform(0, 0.5)),
+            dense=int(draw.choice([32, 64, 128])),
+        )[0]
+
+
+def row(kind, error, single, forward_passes):
+    return {"kind": kind, "error": error, "gain": single - error, "networks": forward_passes}
+
+
+def plot(rows, source, path):
+    figure = Figure(figsize=(8, 0.4 * len(rows) + 1), layout="constrained")
+    axes = figure.subplots()
+    names = [f"{row['kind']} ({row['networks']})" for row in rows]
+    bars = axes.barh(names, [row["error"] for row in rows], color="#7aa6d8")
+    axes.bar_label(bars, fmt="%.2f", padding=3)
+    axes.axvline(rows[0]["error"], color="grey", linestyle=":")
+    axes.invert_yaxis()
+    axes.set(xlabel="test error (%); in brackets: networks at prediction", title=source)
+    axes.margins(x=0.12)
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()
