@@ -15,6 +15,8 @@ def optimizer_variables(model):
     >>> len(optimizer_variables(model))
     1
     """
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
     ending = ("/learning_rate", "/iteration", "/iterations")
     return [v for v in model.optimizer.variables if not f"/{v.path}".endswith(ending)]
 

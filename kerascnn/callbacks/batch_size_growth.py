@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from kerascnn._errors import InputError
-from kerascnn.callbacks._rates import log_rates
+from kerascnn.callbacks._scaling import log_rates
 
 __all__ = ["BatchSizeGrowth"]
 

@@ -4,7 +4,7 @@ import keras
 
 from kerascnn._errors import InputError
 from kerascnn.callbacks._monitor import Monitor
-from kerascnn.callbacks._rates import log_rates, scale_rates, schedules_of
+from kerascnn.callbacks._scaling import log_rates, scale_rates, schedules_of
 from kerascnn.callbacks._values import assign, copied, optimizer_variables
 
 __all__ = ["BoldDriver"]
@@ -13,7 +13,8 @@ __all__ = ["BoldDriver"]
 class BoldDriver(keras.callbacks.Callback):
     """Multiplies the learning rate by `increase` after a better epoch, by `decrease` after a worse.
 
-    A worse epoch is undone: weights and momenta go back to those of the last better one.
+    A worse epoch is undone: weights and momenta go back to those that the best value was measured
+    with, which are those at the epoch's end for "val_..." and at its begin for the rest.
 
     Source: Vogl et al. 1988, Biol. Cybern. 59, and Battiti 1989, Complex Systems 3 ("bold driver").
     Differs: once an epoch on its mean loss, not on the loss of the whole data after each update.
@@ -31,12 +32,13 @@ class BoldDriver(keras.callbacks.Callback):
     >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     >>> model.compile(keras.optimizers.SGD(0.001), "mse")
     >>> x = keras.ops.ones((4, 1))
-    >>> history = model.fit(x, 9 * x, epochs=3, callbacks=[BoldDriver()], verbose=0)
+    >>> driver = BoldDriver("loss")
+    >>> history = model.fit(x, 9 * x, epochs=3, callbacks=[driver], verbose=0)
     >>> [round(rate, 7) for rate in history.history["learning_rate"]]
     [0.001, 0.00105, 0.0011025]
     """
 
-    def __init__(self, monitor="loss", increase=1.05, decrease=0.5, mode="auto"):
+    def __init__(self, monitor="val_loss", increase=1.05, decrease=0.5, mode="auto"):
         super().__init__()
         if increase < 1 or not 0 < decrease < 1:
             raise InputError(
@@ -47,11 +49,11 @@ class BoldDriver(keras.callbacks.Callback):
         self.increase, self.decrease = increase, decrease
 
     def get_state(self):
-        return {"best": self._best, "weights": self._weights, "optimizer": self._optimizer}
+        return {"best": self._best, "measured": self._measured, "begin": self._begin}
 
     def set_state(self, state):
-        self._best = state["best"]
-        self._weights, self._optimizer = state["weights"], state["optimizer"]
+        self._best, self._measured = state["best"], state["measured"]
+        self._begin = state["begin"]
 
     def on_train_begin(self, logs=None):
         if schedules_of(self.model):
@@ -59,19 +61,26 @@ class BoldDriver(keras.callbacks.Callback):
                 "BoldDriver sets the learning rate itself, but the optimiser follows a schedule. "
                 "Compile with a number."
             )
-        self._best = self._weights = self._optimizer = None
+        self._best = self._measured = self._begin = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if not self._monitor.name.startswith("val_"):
+            self._begin = self._now()
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
         log_rates(self.model, logs)
         value = self._monitor.read(logs, type(self).__name__)
-        if self._monitor.is_better(value, self._best):
+        if self._monitor.is_better(value, self._best) or value == self._best:
             self._best = value
-            self._weights = copied(self.model.variables)
-            self._optimizer = copied(optimizer_variables(self.model))
+            self._measured = self._begin or self._now()
             scale_rates(self.model, self.increase)
             return
-        if self._weights is not None:
-            assign(self.model.variables, self._weights)
-            assign(optimizer_variables(self.model), self._optimizer)
+        if self._measured is not None:
+            weights, optimizer = self._measured
+            assign(self.model.variables, weights)
+            assign(optimizer_variables(self.model), optimizer)
         scale_rates(self.model, self.decrease)
+
+    def _now(self):
+        return copied(self.model.variables), copied(optimizer_variables(self.model))

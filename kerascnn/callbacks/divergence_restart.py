@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from kerascnn._errors import InputError, NonFiniteError
-from kerascnn.callbacks._rates import log_rates, scale_rates, scales, set_scales
+from kerascnn.callbacks._scaling import log_rates, scale_rates, scales, set_scales
 from kerascnn.callbacks._values import assign, copied, optimizer_variables
 
 __all__ = ["DivergenceRestart"]
@@ -18,11 +18,11 @@ class DivergenceRestart(keras.callbacks.Callback):
     """Begin with a high learning rate, 0.1 or 1: it is multiplied by `factor` until training holds.
 
     Training diverges where the loss is NaN or infinite in a step, or after an epoch above `limit`
-    times that of the run's first step. Weights and optimiser then go back to the begin of
-    that epoch, and the epoch's remaining steps (or the next epoch) train at the lower rate.
+    times that of the run's first step. Weights and optimiser then go back to the begin of the last
+    epoch that went well, at first that of the run, and training goes on at the lower rate.
 
     Source: "Try first large value such as 0.1 or 1, then divide by 10 in case of divergence",
-    lecture notes PHYS555. Differs: only the epoch is undone, which is all of the run at first.
+    lecture notes PHYS555. Differs: what went well is not undone.
 
     Args:
         factor: float in (0, 1).
@@ -55,22 +55,27 @@ class DivergenceRestart(keras.callbacks.Callback):
             "first": self._first,
             "restarts": self._restarts,
             "scales": scales(self.model),
-            "weights": self._weights,
-            "optimizer": self._optimizer,
+            "begin": self._begin,
+            "good": self._good,
         }
 
     def set_state(self, state):
         self._first, self._restarts = state["first"], state["restarts"]
-        self._weights, self._optimizer = state["weights"], state["optimizer"]
+        self._begin, self._good = state["begin"], state["good"]
         set_scales(self.model, state["scales"])
 
     def on_train_begin(self, logs=None):
+        if not self.model.built:
+            raise InputError(
+                "The model has no weights before its first batch, so none can be kept. Begin it "
+                "with keras.Input(shape), or call model.build(shape) before fit."
+            )
         self._first, self._restarts = None, 0
-        self._weights = self._optimizer = None
+        self._begin = self._good = None
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._weights = copied(self.model.variables)
-        self._optimizer = copied(optimizer_variables(self.model))
+        self._begin = copied(self.model.variables), copied(optimizer_variables(self.model))
+        self._good = self._good or self._begin
 
     def on_train_batch_end(self, batch, logs=None):
         loss = float((logs or {}).get("loss", 0.0))
@@ -85,10 +90,13 @@ class DivergenceRestart(keras.callbacks.Callback):
         loss = float(logs.get("loss", 0.0))
         if self._first is not None and not loss <= self.limit * abs(self._first):
             self._restart(f"the loss is {loss:g}, it began at {self._first:g}")
+        else:
+            self._good = self._begin  # what the epoch measured began with these
 
     def _restart(self, why):
-        assign(self.model.variables, self._weights)
-        assign(optimizer_variables(self.model), self._optimizer)
+        weights, optimizer = self._good
+        assign(self.model.variables, weights)
+        assign(optimizer_variables(self.model), optimizer)
         self.model.reset_metrics()  # a mean over NaN stays NaN
         self._restarts += 1
         if self._restarts > self.max_restarts:

@@ -61,7 +61,8 @@ class GradualUnfreezing(keras.callbacks.Callback):
         ]
         if sorted(self._starts, reverse=True) != self._starts:
             raise InputError(
-                f"boundaries must go from the model's end to its beginning: {self.boundaries} do not."
+                "boundaries must go from the model's end to its beginning. Received: "
+                f"{self.boundaries}."
             )
         trunk = {id(x) for layer in self.model.layers[: self._starts[0]] for x in _parts(layer)}
         self._layers = [  # (place, layer) of all that will train at some time

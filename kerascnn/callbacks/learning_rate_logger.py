@@ -3,7 +3,7 @@
 import keras
 
 from kerascnn._errors import InputError
-from kerascnn.callbacks._rates import log_rates, schedules_of
+from kerascnn.callbacks._scaling import log_rates, schedules_of
 from kerascnn.schedules import simulate
 
 __all__ = ["LearningRateLogger"]

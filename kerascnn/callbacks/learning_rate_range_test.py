@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from kerascnn._errors import InputError
-from kerascnn.callbacks._rates import schedules_of
+from kerascnn.callbacks._scaling import schedules_of
 from kerascnn.callbacks._values import assign, copied
 
 __all__ = ["LearningRateRangeTest"]
@@ -29,7 +29,7 @@ class LearningRateRangeTest(keras.callbacks.Callback):
 
     Attributes:
         rates, losses: float arrays, one number a step.
-        suggestion: float. The rate at which the smoothed loss falls most steeply.
+        suggestion: float. A tenth of the rate at which the smoothed loss is lowest.
 
     Raises:
         InputError: an argument is outside its range; from `fit`, the rate follows a schedule.
@@ -62,8 +62,7 @@ class LearningRateRangeTest(keras.callbacks.Callback):
                 f"The test has seen {len(self.rates)} steps, too few for a suggestion. Begin it "
                 "with a lower rate, or train longer."
             )
-        slopes = np.gradient(_smoothed(self.losses), np.log(self.rates))
-        return float(self.rates[np.argmin(slopes)])
+        return float(self.rates[np.argmin(_smoothed(self.losses))]) / 10
 
     def on_train_begin(self, logs=None):
         if schedules_of(self.model):

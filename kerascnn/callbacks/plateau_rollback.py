@@ -6,7 +6,7 @@ import keras
 
 from kerascnn._errors import InputError
 from kerascnn.callbacks._monitor import Monitor
-from kerascnn.callbacks._rates import log_rates, scale_rates, scales, set_scales
+from kerascnn.callbacks._scaling import log_rates, scale_rates, scales, set_scales
 from kerascnn.callbacks._values import assign, copied, optimizer_variables
 
 __all__ = ["PlateauRollback"]

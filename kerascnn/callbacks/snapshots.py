@@ -6,7 +6,7 @@ import keras
 
 from kerascnn._errors import InputError
 from kerascnn._runs import atomic_path
-from kerascnn.callbacks._rates import log_rates
+from kerascnn.callbacks._scaling import log_rates
 
 __all__ = ["Snapshots"]
 

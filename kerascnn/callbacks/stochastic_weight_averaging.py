@@ -1,11 +1,10 @@
 """The mean of the weights of the last epochs."""
 
 import keras
-import numpy as np
 
 from kerascnn._batch_norm import has_batch_norm, recalibrate_batch_norm
 from kerascnn._errors import InputError
-from kerascnn.callbacks._rates import log_rates
+from kerascnn.callbacks._scaling import log_rates
 from kerascnn.callbacks._values import assign, copied
 
 __all__ = ["StochasticWeightAveraging"]
@@ -35,7 +34,8 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
     >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
     >>> model.compile("sgd", "mse")
     >>> average = StochasticWeightAveraging(start_epoch=2)
-    >>> _ = model.fit(np.ones((4, 1)), np.ones(4), epochs=5, callbacks=[average], verbose=0)
+    >>> x = keras.ops.ones((4, 1))
+    >>> _ = model.fit(x, x, epochs=5, callbacks=[average], verbose=0)
     >>> average.num_averaged
     3
     """

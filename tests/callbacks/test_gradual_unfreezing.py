@@ -1,0 +1,98 @@
+"""Frozen weights stay still to the bit, momenta are kept, on TensorFlow and JAX."""
+
+import keras
+import numpy as np
+import pytest
+
+import kerascnn as kc
+from kerascnn.callbacks import GradualUnfreezing
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(32, 6)).astype("float32")
+Y = X[:, :1] - X[:, 1:2]
+
+
+def compiled():
+    keras.utils.set_random_seed(0)
+    trunk = [keras.layers.Dense(6, name="one"), keras.layers.BatchNormalization(name="norm")]
+    trunk = [*trunk, keras.layers.Dense(5, name="two")]
+    head = [keras.layers.BatchNormalization(name="head_norm"), keras.layers.Dense(1, name="head")]
+    model = keras.Sequential([keras.Input((6,)), *trunk, *head])
+    model.compile(keras.optimizers.SGD(0.05, momentum=0.9), "mse")
+    return model
+
+
+class Weights(keras.callbacks.Callback):
+    """Copies of each layer's weights and the optimiser's variables after each epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers, self.momenta = [], []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.layers.append({layer.name: layer.get_weights() for layer in self.model.layers})
+        self.momenta.append({v.path: np.array(v) for v in self.model.optimizer.variables})
+
+
+def moved(before, after):
+    return {
+        name
+        for name, weights in after.items()
+        if any(not np.array_equal(a, b) for a, b in zip(before[name], weights))
+    }
+
+
+def test_what_moves_in_each_epoch():
+    model, weights = compiled(), Weights()
+    start = {layer.name: layer.get_weights() for layer in model.layers}
+    callbacks = [GradualUnfreezing(["head_norm", "two", None], every_epochs=2), weights]
+    model.fit(X, Y, epochs=6, callbacks=callbacks, verbose=0)
+    seen = [start, *weights.layers]
+    changes = [moved(before, after) for before, after in zip(seen, seen[1:])]
+    head = {"head", "head_norm"}
+    assert changes == [head] * 2 + [head | {"two"}] * 2 + [head | {"two", "one"}] * 2
+    assert not model.get_layer("norm").trainable  # its statistics stay too
+
+
+def test_the_optimiser_goes_on():
+    """Equal to a training in which the head's momentum was never lost."""
+    model, weights = compiled(), Weights()
+    callbacks = [GradualUnfreezing(["head", None]), weights]
+    model.fit(X, Y, batch_size=32, epochs=2, callbacks=callbacks, shuffle=False, verbose=0)
+    first, second = weights.momenta
+    (name,) = [path for path in first if "head_kernel" in path]
+    before, after = (w["head"][0] for w in weights.layers)
+    np.testing.assert_allclose(after - before, second[name], rtol=1e-4, atol=1e-7)
+    assert np.abs(second[name] - 0.9 * first[name]).max() > 0  # 0.9 of the old, and a gradient
+    (steps,) = [value for path, value in second.items() if path.endswith("iteration")]
+    assert steps == 2 and len(second) > len(first)
+
+
+def test_a_layer_the_user_froze_stays_frozen():
+    model = compiled()
+    model.get_layer("one").trainable = False
+    before = model.get_layer("one").get_weights()[0]
+    model.fit(X, Y, epochs=3, callbacks=[GradualUnfreezing(["head", None])], verbose=0)
+    np.testing.assert_array_equal(model.get_layer("one").get_weights()[0], before)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: GradualUnfreezing([]), "boundaries must be names"),
+        (lambda: GradualUnfreezing([None, "head"]), "None at most at their end"),
+        (lambda: GradualUnfreezing(["head"], 0), "every_epochs must be at least 1"),
+    ],
+)
+def test_bad_input(make, message):
+    with pytest.raises(kc.InputError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("boundaries", "message"),
+    [(["haed"], "Did you mean 'head'"), (["two", "head"], "from the model's end to its beginning")],
+)
+def test_bad_boundaries(boundaries, message):
+    with pytest.raises(kc.InputError, match=message):
+        compiled().fit(X, Y, callbacks=[GradualUnfreezing(boundaries)], verbose=0)

@@ -1,0 +1,83 @@
+"""The losses are those of the steps, the suggestion trains, and nothing is left behind."""
+
+import keras
+import numpy as np
+import pytest
+
+import kerascnn as kc
+from kerascnn.callbacks import LearningRateRangeTest
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(256, 4)).astype("float32")
+Y = (X @ RNG.normal(size=4))[:, None].astype("float32")
+
+
+def compiled(optimizer=None):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dropout(0.1), keras.layers.Dense(1)])
+    model.compile(optimizer or keras.optimizers.SGD(0.5, momentum=0.9), "mse")
+    return model
+
+
+def run(model, test, epochs=50):
+    model.fit(X, Y, batch_size=32, epochs=epochs, callbacks=[test], shuffle=False, verbose=0)
+    return test
+
+
+def test_nothing_is_left_behind():
+    model = compiled()
+    model.fit(X, Y, verbose=0)
+    variables = [*model.variables, *model.optimizer.variables]
+    before = [np.array(v) for v in variables]
+    run(model, LearningRateRangeTest())
+    for variable, value in zip(variables, before):
+        np.testing.assert_array_equal(variable, value)
+    fresh, never = compiled(), compiled()
+    run(fresh, LearningRateRangeTest())
+    for model in (fresh, never):
+        model.fit(X, Y, shuffle=False, verbose=0)
+    np.testing.assert_array_equal(fresh.get_weights()[0], never.get_weights()[0])
+
+
+def test_losses_are_those_of_the_steps():
+    """Keras reports running means: an oracle of gradient descent has the steps' own."""
+    model = compiled(keras.optimizers.SGD(0.5))
+    model.layers[0].rate = 0.0
+    w, b = (np.array(v, "float64") for v in model.layers[1].get_weights())
+    test, losses = run(model, LearningRateRangeTest(1e-3, 0.1, 20)), []
+    np.testing.assert_allclose(test.rates, np.geomspace(1e-3, 0.1, 20))
+    for step, rate in enumerate(test.rates):
+        x, y = (part[32 * (step % 8) :][:32] for part in (X, Y))
+        error = x @ w + b - y
+        losses.append((error**2).mean())
+        w, b = w - rate * 2 * x.T @ error / 32, b - rate * 2 * error.mean()
+    np.testing.assert_allclose(test.losses, losses, rtol=1e-3)
+
+
+def test_it_ends_before_it_breaks_and_suggests_a_rate_that_trains():
+    test = run(compiled(keras.optimizers.SGD(0.5)), LearningRateRangeTest(1e-5, 1e3, 100))
+    assert len(test.rates) < 100 and np.isfinite(test.losses).all()
+    assert 1e-3 < test.suggestion < 1  # above 2 / 2 = 1 gradient descent diverges here
+    model = compiled(keras.optimizers.SGD(test.suggestion))
+    model.layers[0].rate = 0.0
+    history = model.fit(X, Y, batch_size=32, epochs=10, verbose=0).history["loss"]
+    assert history[-1] < 0.05 * history[0]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: LearningRateRangeTest(1.0, 0.1), "lowest must be above 0 and below highest"),
+        (lambda: LearningRateRangeTest(steps=3), "steps must be at least 10"),
+        (lambda: LearningRateRangeTest().suggestion, "has seen 0 steps"),
+    ],
+)
+def test_bad_input(make, message):
+    with pytest.raises(kc.InputError, match=message):
+        make()
+
+
+def test_a_schedule_is_refused():
+    model = compiled(keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 9)))
+    with pytest.raises(kc.InputError, match="Compile with a number for the test"):
+        run(model, LearningRateRangeTest())

@@ -1,0 +1,58 @@
+"""The mean is the mean, and its batch normalisation fits it."""
+
+import keras
+import numpy as np
+import pytest
+
+import kerascnn as kc
+from kerascnn._batch_norm import recalibrate_batch_norm
+from kerascnn.callbacks import StochasticWeightAveraging
+
+IMAGES = np.random.default_rng(0).integers(256, size=(40, 6, 6), dtype="uint8")
+
+
+def data():
+    return kc.data.from_arrays(IMAGES, [0, 1] * 20, batch_size=8, splits=["train"] * 40).train
+
+
+def compiled():
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Flatten(), keras.layers.Dense(4), keras.layers.BatchNormalization()]
+    layers = [keras.Input((6, 6, 1)), keras.layers.Rescaling(1 / 255), *layers]
+    model = keras.Sequential([*layers, keras.layers.Dense(2)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.5), loss)
+    return model
+
+
+class Weights(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seen.append([np.array(v, "float64") for v in self.model.trainable_variables])
+
+
+@pytest.mark.parametrize(("every", "epochs"), [(1, [2, 3, 4, 5]), (2, [2, 4])])
+def test_the_mean_of_the_last_epochs(every, epochs):
+    model, weights = compiled(), Weights()
+    average = StochasticWeightAveraging(2, data(), every)
+    model.fit(data(), epochs=6, callbacks=[weights, average], verbose=0)
+    assert average.num_averaged == len(epochs)
+    for i, variable in enumerate(model.trainable_variables):
+        mean = np.mean([weights.seen[epoch][i] for epoch in epochs], axis=0)
+        np.testing.assert_allclose(variable, mean, rtol=1e-5, atol=1e-7)
+    statistics = model.layers[-2].get_weights()[2:]
+    recalibrate_batch_norm(model, data())
+    for a, b in zip(statistics, model.layers[-2].get_weights()[2:]):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_bad_input():
+    with pytest.raises(kc.InputError, match="every_epochs at least 1"):
+        StochasticWeightAveraging(0, every_epochs=0)
+    with pytest.raises(kc.InputError, match="Pass the training data"):
+        compiled().fit(data(), callbacks=[StochasticWeightAveraging(0)], verbose=0)
+    with pytest.raises(kc.InputError, match="never reached: fit trains 3 epochs"):
+        compiled().fit(data(), epochs=3, callbacks=[StochasticWeightAveraging(3, data())])
