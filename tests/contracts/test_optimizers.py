@@ -13,7 +13,7 @@ from kerascnn import load_model, optimizers
 
 ROOT = Path(__file__).parents[2]
 OPTIMIZERS = {"RAdam": lambda **options: optimizers.RAdam(**{"learning_rate": 0.1} | options)}
-FUNCTIONS = {"minimize_full_batch"}
+FUNCTIONS = {"layer_rates", "minimize_full_batch"}
 X = np.random.default_rng(0).normal(size=(24, 5, 5, 1)).astype("float32")
 Y = (X[:, 2, 2, 0] > 0).astype("int32")
 OPTIONS = {
