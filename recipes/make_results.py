@@ -128,6 +128,23 @@ def reproducible():
     )
 
 
+def resume():
+    result = load("resume")
+    rows = [
+        [row["what"], f"{row['ratio']:.3f} ({row['lowest']:.3f}-{row['highest']:.3f})"]
+        for row in result["rows"]
+    ]
+    versions = result["versions"]
+    return (
+        "The time of an epoch (MobileNetV2, all layers, 160x160, a checkpoint of "
+        f"{result['checkpoint_bytes'] / 1e6:.0f} MB at its end) that callbacks make of 1.000; "
+        f"median and spread of {result['rounds']} interleaved rounds.\n\n"
+        f"{markdown(['callbacks', 'time'], rows)}\n\n"
+        f"{versions['cores']} cores, {versions['cpu']}; TensorFlow {versions['tensorflow']}, "
+        f"Keras {versions['keras']}.\nCommand: `python recipes/benchmarks/resume.py`."
+    )
+
+
 def pipeline():
     return load("pipeline")["table"]
 
@@ -168,6 +185,7 @@ SECTIONS = {
     "pretrain_mnist": ("LeNet-5", mnist),
     "memory": ("Memory", memory),
     "reproducible": ("Reproducible runs", reproducible),
+    "resume": ("Runs that cannot be lost", resume),
     "pipeline": ("Reading photos", pipeline),
 }
 

@@ -107,6 +107,12 @@ def test_benchmark_models_quick(tmp_path):
 
 
 @pytest.mark.slow
+def test_benchmark_resume_quick(tmp_path):
+    output = run(tmp_path, ROOT / "recipes/benchmarks/resume.py", "--quick", timeout=600)
+    assert re.search(r"^Resume and NaNWatch: \d+\.\d{3} \(", output, re.MULTILINE)
+
+
+@pytest.mark.slow
 def test_benchmark_reproducible_quick(tmp_path):
     output = run(tmp_path, ROOT / "recipes/benchmarks/reproducible.py", "--quick", timeout=600)
     assert re.search(r"^training step, MobileNetV2: \d+\.\d\d \(", output, re.MULTILINE)

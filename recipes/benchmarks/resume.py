@@ -35,7 +35,12 @@ def main():
         print("{what}: {ratio:.3f} ({lowest:.3f}-{highest:.3f})".format(**row))
     print(f"{size / 1e6:.0f} MB a checkpoint")
     if not args.quick:
-        result = {"rows": rows, "checkpoint_bytes": size, "versions": versions()}
+        result = {
+            "rows": rows,
+            "rounds": args.rounds,
+            "checkpoint_bytes": size,
+            "versions": versions(),
+        }
         RESULTS.write_text(json.dumps(result, indent=2) + "\n")
 
 
