@@ -37,7 +37,7 @@ def numbered(labels, number, names):
         )
     if labels.dtype.kind in "OU":
         index = {name: i for i, name in enumerate(names or ())}
-        unknown = next((label for label in labels if label not in index), None)
+        unknown = next((str(label) for label in labels if label not in index), None)
         if unknown is not None:
             if not names:
                 raise InputError(

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from kerascnn.losses import ClassWeighted, UncertaintyWeighted
+from kerascnn.tasks._outputs import SQUASHING
 
 # Form of the labels, and the activation that makes probabilities of what the loss takes.
 _CLASSES = {
@@ -96,7 +97,7 @@ class Expected:
         last, layer = output.activation, output.layer
         if self.labels == "numbers":
             return []
-        squashes = last in ("sigmoid", "hard_sigmoid", "softmax")
+        squashes = last in SQUASHING
         if self.from_logits and squashes:
             return [
                 f"{self.loss}(from_logits=True) takes logits, but layer {layer!r} ends with "
@@ -114,7 +115,8 @@ class Expected:
                 f"{f'with {last}' if last else f'without {self.activation}'}. "
                 f"Pass from_logits=True, or end with {self.activation}."
             ]
-        if (last == "softmax") != (self.activation == "softmax"):
+        constant = last == "softmax" and output.units == 1  # said already
+        if (last == "softmax") != (self.activation == "softmax") and not constant:
             return [
                 f"{self.loss} belongs to {self.activation}, but layer {layer!r} ends with {last}. "
                 f"Change one of the two."

@@ -9,7 +9,8 @@ from kerascnn.layers import LearnedLossWeight
 
 _LAYERS = keras.layers
 _PASSING = (LearnedLossWeight, _LAYERS.Identity, _LAYERS.Dropout, _LAYERS.Flatten, _LAYERS.Reshape)
-_SQUASHING = {"sigmoid": "sigmoid", "hard_sigmoid": "sigmoid", "softmax": "softmax"}
+_ACTIVATIONS = (_LAYERS.Activation, _LAYERS.Softmax, _LAYERS.ReLU, _LAYERS.LeakyReLU)
+SQUASHING = {"sigmoid", "hard_sigmoid", "softmax"}
 
 
 @dataclasses.dataclass
@@ -32,7 +33,7 @@ class Output:
     def problems(self):
         """What is wrong with any loss."""
         found = []
-        squashed = [(a, layer) for a, layer in self.activations if a in _SQUASHING]
+        squashed = [(a, layer) for a, layer in self.activations if a in SQUASHING]
         if len(squashed) > 1:
             (last, end), (first, start) = squashed[:2]
             found.append(
@@ -79,26 +80,25 @@ def _output(name, tensor, model, tensors):
     layer = tensors.get(id(tensor))
     if layer is None and name in [layer.name for layer in model.layers]:
         layer = model.get_layer(name)
-    activations, last = [], None
-    while layer is not None:
-        if isinstance(layer, keras.Model):  # a nested one: its own end
-            inner = outputs_of(layer)[0]
-            activations += inner.activations
-            last = last or inner.layer
-            break
+    activations, last = _end(layer, tensors)
+    units = tensor.shape[-1] if len(tensor.shape) > 1 else 1
+    return Output(name, units, activations, last or name)
+
+
+def _end(layer, tensors):
+    """The activations from `layer` back to the last one that computes, and the name of that."""
+    activations = []
+    while layer is not None and not isinstance(layer, keras.Model):
         activation = _activation(layer)
         if activation not in (None, "linear"):
             activations.append((activation, layer.name))
-        is_activation = isinstance(
-            layer, _LAYERS.Activation | _LAYERS.Softmax | _LAYERS.ReLU | _LAYERS.LeakyReLU
-        )
-        if not isinstance(layer, _PASSING):
-            last = last or layer.name
-        if not (is_activation or isinstance(layer, _PASSING)):
-            break
+        if not isinstance(layer, _PASSING + _ACTIVATIONS):
+            return activations, layer.name
         layer = tensors.get(id(layer.input))
-    units = tensor.shape[-1] if len(tensor.shape) > 1 else 1
-    return Output(name, units, activations, last or name)
+    if layer is None:
+        return activations, None
+    (inner, *_) = outputs_of(layer)
+    return activations + inner.activations, inner.layer
 
 
 def _activation(layer):

@@ -63,9 +63,10 @@ def auxiliary_heads(model, task, weight=0.3):
     [1.0, 0.3, 0.3]
     >>> model.compile("sgd", heads.loss, loss_weights=heads.loss_weights, metrics=heads.metrics)
     """
-    if not isinstance(model.output, list | tuple) or len(model.output) < 2:
+    outputs = getattr(model, "output", None)
+    if not isinstance(outputs, list | tuple) or len(outputs) < 2:
         raise InputError(f"{model.name!r} has no list of outputs, so no auxiliary heads.")
-    wrong = next((o for o in model.output if tuple(o.shape[1:]) != (task.units,)), None)
+    wrong = next((o for o in outputs if tuple(o.shape[1:]) != (task.units,)), None)
     if wrong is not None:
         raise InputError(
             f"Every output must have shape (N, {task.units}) for this task. "
@@ -73,4 +74,4 @@ def auxiliary_heads(model, task, weight=0.3):
         )
     if weight < 0:
         raise InputError(f"`weight` must be at least 0. Received: weight={weight}.")
-    return _Auxiliary(task, [1.0] + [float(weight)] * (len(model.output) - 1))
+    return _Auxiliary(task, [1.0] + [float(weight)] * (len(outputs) - 1))

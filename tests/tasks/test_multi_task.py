@@ -1,0 +1,108 @@
+import keras
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import kerascnn as kc
+from kerascnn import InputError
+from kerascnn.tasks import multi_class, multi_task, regression
+
+TASKS = {"kind": multi_class(5), "price": regression()}
+
+
+def digits():
+    """Real digits and two things to say about them: which one, and how much ink."""
+    data = load_digits()
+    x = data.images[:400, ..., None].astype("float32") / 16
+    return x, {"kind": data.target[:400], "ink": x.sum(axis=(1, 2, 3))}
+
+
+def model_of(both, shape=(8, 8, 1)):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input(shape)
+    x = keras.layers.Dense(32, "relu")(keras.layers.Flatten()(inputs))
+    model = keras.Model(inputs, both.head(x))
+    model.compile(
+        keras.optimizers.Adam(0.01), both.loss, loss_weights=both.loss_weights, metrics=both.metrics
+    )
+    return model
+
+
+@pytest.mark.parametrize("weights", [None, {"ink": 0.1}, (0.5, 10.0), "learned"])
+def test_two_outputs_learn_real_digits(weights, tmp_path):
+    x, labels = digits()
+    both = multi_task(
+        {"kind": multi_class(10, class_weight={0: 2.0}), "ink": regression(labels=labels["ink"])},
+        weights,
+    )
+    model, y = model_of(both), both.encode(labels)
+    assert kc.tasks.check(model, (x, y)) == []
+    before = model.evaluate(x, y, verbose=0, return_dict=True)
+    model.fit(x, y, epochs=15, verbose=0)
+    after = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert after["kind_accuracy"] > 0.6 > before["kind_accuracy"]
+    assert after["ink_mae"] < 0.7 * before["ink_mae"]
+    answers = both.decide(model.predict(x, verbose=0))
+    assert np.mean(answers["kind"] == labels["kind"]) == pytest.approx(after["kind_accuracy"])
+    assert answers["ink"].shape == (400,)
+    model.save(tmp_path / "model.keras")
+    again = kc.load_model(tmp_path / "model.keras")
+    assert again.evaluate(x, y, verbose=0, return_dict=True) == pytest.approx(after, rel=1e-5)
+
+
+def test_fixed_weights_are_the_sum():
+    x, y = np.ones((4, 3)), {"kind": np.arange(4), "price": np.ones((4, 1))}
+    for weights in ({"kind": 0.5, "price": 10.0}, (0.5, 10.0)):
+        logs = model_of(multi_task(TASKS, weights), (3,)).evaluate(
+            x, y, verbose=0, return_dict=True
+        )
+        assert logs["loss"] == pytest.approx(0.5 * logs["kind_loss"] + 10 * logs["price_loss"])
+    assert multi_task(TASKS, {"price": 2.0}).loss_weights == {"kind": 1.0, "price": 2.0}
+    assert multi_task(TASKS).loss_weights is None
+
+
+def test_learned_weights_begin_as_ones():
+    """exp(0) = 1, half for the regression, and no s / 2 yet."""
+    x, y = np.ones((4, 3)), {"kind": np.arange(4), "price": np.ones((4, 1))}
+    plain = model_of(multi_task(TASKS), (3,)).evaluate(x, y, verbose=0, return_dict=True)
+    both = multi_task(TASKS, "learned")
+    logs = model_of(both, (3,)).evaluate(x, y, verbose=0, return_dict=True)
+    assert logs["kind_loss"] == pytest.approx(plain["kind_loss"])
+    assert logs["price_loss"] == pytest.approx(plain["price_loss"] / 2)
+    assert [layer.name for layer in both.learned.values()] == ["kind", "price"]
+
+
+def test_learned_weights_belong_to_one_model():
+    both = multi_task(TASKS, "learned")
+    both.head(keras.Input((3,)))
+    with pytest.raises(InputError, match="belongs to one model"):
+        both.head(keras.Input((3,)))
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"prise": 1.0}, "Unknown output in `weights` 'prise'. Did you mean 'price'"),
+        ({"price": -1.0}, "weight of output 'price' must be a number of at least 0. Received: -1"),
+        ({"price": float("nan")}, "weight of output 'price'"),
+        ((1.0,), "one number for each output, kind, price. Received: 1"),
+        ("learnt", "Did you mean 'learned'"),
+    ],
+)
+def test_weights_of_outputs_that_do_not_exist(weights, message):
+    with pytest.raises(InputError, match=message):
+        multi_task(TASKS, weights)
+
+
+def test_tasks_and_labels_have_names():
+    with pytest.raises(InputError, match="`tasks` must be a dict"):
+        multi_task([regression()])
+    with pytest.raises(InputError, match="Output 'price' is no task"):
+        multi_task({"price": "regression"})
+    both = multi_task(TASKS)
+    with pytest.raises(
+        InputError, match=r"`labels` must be a dict with the keys kind, price.*kind"
+    ):
+        both.encode({"kind": [0]})
+    with pytest.raises(InputError, match="`predictions` must be a dict.*list"):
+        both.decide([np.ones((1, 5))])
