@@ -81,6 +81,14 @@ def test_ensembles_quick(tmp_path):
     assert run(tmp_path, *command) == output  # from what is kept
 
 
+def test_batch_growth_quick(tmp_path):
+    output = run(tmp_path, ROOT / "recipes/batch_growth.py", "--quick")
+    updates = [int(count) for count in re.findall(r"%, (\d+) updates", output)]
+    assert updates == [80, 70, 55]  # 4 epochs of 20; the third of 10, the fourth of 5
+    assert (tmp_path / "batch_growth.png").exists()
+    assert run(tmp_path, ROOT / "recipes/batch_growth.py", "--quick").count("updates of") == 0
+
+
 @pytest.mark.slow
 def test_benchmark_transfer_quick(tmp_path, mobilenet, shared_data):
     command = (ROOT / "recipes/benchmarks/transfer.py", shared_data("data/clothing"))
