@@ -4,6 +4,7 @@ import functools
 
 import keras
 import numpy as np
+from keras import ops
 
 from kerascnn._errors import InputError
 
@@ -40,14 +41,9 @@ class Objective:
         self._model = model
         self._shapes = [tuple(variable.shape) for variable in model.trainable_variables]
         self._rest = [variable.value for variable in model.non_trainable_variables]
-        self._build()
+        build_loss(model, self._data)
         self._gradient = value_and_gradient(self._loss)
         self._product = hessian_product(self._loss)
-
-    def _build(self):
-        """Make what Keras makes at the first loss: later it would belong to a graph."""
-        x, y, sample_weight = part(self._data, slice(0, 1))
-        self._model.compute_loss(x, y, self._model(x, training=False), sample_weight)
 
     def _loss(self, weights, rest, x, y, sample_weight):
         with substituted(self._model, weights, rest):
@@ -89,7 +85,7 @@ class Objective:
         ends = np.cumsum([int(np.prod(shape)) for shape in self._shapes])
         pieces = zip(np.split(w, ends[:-1]), self._shapes, self._model.trainable_variables)
         return [
-            keras.ops.convert_to_tensor(piece.reshape(shape), variable.dtype)
+            ops.convert_to_tensor(piece.reshape(shape), variable.dtype)
             for piece, shape, variable in pieces
         ]
 
@@ -119,11 +115,17 @@ def count_samples(data):
     return lengths.pop()
 
 
+def build_loss(model, data):
+    """Make what Keras makes at the first loss: later it would belong to a graph."""
+    x, y, sample_weight = part(data, slice(0, 1))
+    model.compute_loss(x, y, model(x, training=False), sample_weight)
+
+
 def part(data, samples):
     """The tensors of the samples that a slice tells."""
 
     def cut(array):
-        return None if array is None else keras.ops.convert_to_tensor(np.asarray(array[samples]))
+        return None if array is None else ops.convert_to_tensor(np.asarray(array[samples]))
 
     return keras.tree.map_structure(cut, data)
 
@@ -137,9 +139,7 @@ def substituted(model, weights, rest):
 
 def joined(tensors):
     """One float64 vector of all tensors."""
-    return np.concatenate(
-        [np.asarray(keras.ops.convert_to_numpy(t), "f8").ravel() for t in tensors]
-    )
+    return np.concatenate([np.asarray(ops.convert_to_numpy(t), "f8").ravel() for t in tensors])
 
 
 def value_and_gradient(function):

@@ -6,6 +6,7 @@ All keep their state in a run that `Resume` continues. Of Keras's own, `EarlySto
 
 from kerascnn.callbacks.batch_size_growth import BatchSizeGrowth
 from kerascnn.callbacks.bold_driver import BoldDriver
+from kerascnn.callbacks.diagonal_curvature import DiagonalCurvature
 from kerascnn.callbacks.divergence_restart import DivergenceRestart
 from kerascnn.callbacks.gradual_unfreezing import GradualUnfreezing
 from kerascnn.callbacks.late_penalty import LatePenalty
@@ -20,6 +21,7 @@ from kerascnn.callbacks.stochastic_weight_averaging import StochasticWeightAvera
 __all__ = [
     "BatchSizeGrowth",
     "BoldDriver",
+    "DiagonalCurvature",
     "DivergenceRestart",
     "GradualUnfreezing",
     "LatePenalty",

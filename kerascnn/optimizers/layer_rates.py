@@ -100,7 +100,7 @@ def _layers(model):
 
 
 def _parts(model):
-    """For each layer with a kernel, and what follows it: [(layer's name, trainable weights), ...]."""
+    """[(layer's name, trainable weights), ...] of each layer with a kernel and what follows it."""
     parts, seen, has_kernel = [], set(), False
     for layer in _layers(model):
         weights = [v for v in layer.trainable_variables if id(v) not in seen]

@@ -80,6 +80,10 @@ CALLBACKS = {  # name: (function of a folder that makes it, options of `fit`)
         lambda folder: kc.callbacks.BoldDriver("val_loss", 1.5),
         {"optimizer": momentum},
     ),
+    "DiagonalCurvature": (
+        lambda folder: kc.callbacks.DiagonalCurvature(FLOATS, LABELS, samples=10),
+        {"optimizer": lambda: kc.optimizers.StochasticDiagonalLM(0.01)},
+    ),
     "DivergenceRestart": (
         lambda folder: kc.callbacks.DivergenceRestart(limit=1.01),
         {"optimizer": lambda: keras.optimizers.SGD(30.0, momentum=0.9)},

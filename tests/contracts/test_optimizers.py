@@ -12,7 +12,12 @@ import pytest
 from kerascnn import load_model, optimizers
 
 ROOT = Path(__file__).parents[2]
-OPTIMIZERS = {"RAdam": lambda **options: optimizers.RAdam(**{"learning_rate": 0.1} | options)}
+OPTIMIZERS = {
+    "RAdam": lambda **options: optimizers.RAdam(**{"learning_rate": 0.1} | options),
+    "StochasticDiagonalLM": lambda **options: optimizers.StochasticDiagonalLM(
+        **{"learning_rate": 0.3} | options
+    ),
+}
 FUNCTIONS = {"layer_rates", "minimize_full_batch"}
 X = np.random.default_rng(0).normal(size=(24, 5, 5, 1)).astype("float32")
 Y = (X[:, 2, 2, 0] > 0).astype("int32")

@@ -172,7 +172,7 @@ def radam(gradient, w, steps, rate, beta_1=0.9, beta_2=0.999, threshold=4):
 
 
 def levenberg_marquardt(gradient, w, steps, rate, curvature, mu=0.02):
-    """LeCun et al. 1998, eq. 22: each weight's rate is rate / (mu + h_kk)."""
+    """LeCun et al. 1998, Sec. III-A: each weight's rate is rate / (mu + h_kk)."""
     path = []
     for _ in range(steps):
         w = w - rate / (mu + curvature) * gradient(w)
