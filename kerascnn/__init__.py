@@ -25,6 +25,7 @@ _SUBPACKAGES = (
     "callbacks",
     "constraints",
     "data",
+    "doctor",
     "ensembles",
     "initializers",
     "layers",

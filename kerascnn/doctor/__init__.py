@@ -1,0 +1,5 @@
+"""Checks of a model and its training, before, during and after: numbers, and what they mean."""
+
+from kerascnn.doctor.initialization import LayerStart, audit_initialization
+
+__all__ = ["LayerStart", "audit_initialization"]
