@@ -81,6 +81,12 @@ def test_ensembles_quick(tmp_path):
     assert run(tmp_path, *command) == output  # from what is kept
 
 
+def test_mnist_regularisers_quick(tmp_path):
+    output = run(tmp_path, ROOT / "recipes/mnist_regularisers.py", "--quick")
+    assert len(re.findall(r"^.+: test error \d+\.\d\d % \[\d", output, re.M)) == 6
+    assert not [path for path in (tmp_path / "regulariser_runs").iterdir() if path.is_dir()]
+
+
 def test_batch_growth_quick(tmp_path):
     output = run(tmp_path, ROOT / "recipes/batch_growth.py", "--quick")
     updates = [int(count) for count in re.findall(r"%, (\d+) updates", output)]
