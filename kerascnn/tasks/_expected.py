@@ -78,9 +78,12 @@ class Expected:
                 f"{len(self.weights)} class weights for {self._classes(output)} classes. Pass one "
                 "for each."
             )
-        if y is None:
+        if y is None or not y.size:
             return [*found, "`data` has no labels for this output."]
-        found += _FORMS[self.labels](self, output, y)
+        if y.dtype.kind not in "biuf":
+            return [*found, f"labels must be numbers, not {y.dtype}: see `Task.encode`."]
+        if len(output.shape) < 2:
+            found += _FORMS[self.labels](self, output, y)
         classes = self._classes(output)
         if num_classes and self.labels != "numbers" and classes != num_classes:
             found.append(

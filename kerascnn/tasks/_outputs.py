@@ -21,9 +21,14 @@ class Output:
     """
 
     name: str
-    units: int
+    shape: tuple  # without the batch axis
     activations: list
     layer: str  # the last one that computes something
+
+    @property
+    def units(self):
+        """The outputs a sample has, or each place of its map."""
+        return self.shape[-1] if self.shape else 1
 
     @property
     def activation(self):
@@ -81,8 +86,7 @@ def _output(name, tensor, model, tensors):
     if layer is None and name in [layer.name for layer in model.layers]:
         layer = model.get_layer(name)
     activations, last = _end(layer, tensors)
-    units = tensor.shape[-1] if len(tensor.shape) > 1 else 1
-    return Output(name, units, activations, last or name)
+    return Output(name, tuple(tensor.shape[1:]), activations, last or name)
 
 
 def _end(layer, tensors):

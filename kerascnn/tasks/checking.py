@@ -29,7 +29,8 @@ def check(model, data):
 
     Returns:
         List of str, a sentence for each misfit, which begins with the name of the output. Empty if
-        all fits. Losses that are not known are left out.
+        all fits. Losses that are not known are left out, and so are the labels of outputs that are
+        maps, (N, H, W, C).
 
     Raises:
         InputError: the model is not compiled with a loss or is no functional one, or `data` has no
@@ -66,7 +67,8 @@ def _spread(given, names, model, what, same=False):
     if isinstance(given, dict):
         return {name: given.get(name) for name in names}
     if len(names) == 1:
-        return {names[0]: given[0] if isinstance(given, list) and len(given) == 1 else given}
+        in_list = isinstance(given, list) and len(given) == 1 and (same or np.ndim(given[0]))
+        return {names[0]: given[0] if in_list else given}
     if isinstance(given, list | tuple) and len(given) == len(names):
         return dict(zip(names, given))
     if same and not isinstance(given, list | tuple):
@@ -85,7 +87,10 @@ def _labels(data):
         return np.eye(classes)[data.labels] if data.one_hot else data.labels, classes
     if isinstance(data, tuple | list) and len(data) in (2, 3):
         return data[1], None
-    batches = [batch[1] for batch in itertools.islice(iter(data), _BATCHES) if len(batch) > 1]
+    batches = data
+    if isinstance(data, keras.utils.PyDataset):  # may not end by itself
+        batches = map(data.__getitem__, range(data.num_batches or _BATCHES))
+    batches = [batch[1] for batch in itertools.islice(batches, _BATCHES) if len(batch) > 1]
     if not batches:
         raise InputError("`data` has no labels: pass (x, y), or a data set of such batches.")
     as_arrays = [keras.tree.map_structure(keras.ops.convert_to_numpy, y) for y in batches]

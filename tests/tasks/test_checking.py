@@ -134,12 +134,39 @@ def test_a_list_of_outputs_takes_lists_and_names():
         assert found.startswith("b: labels must be ints")
 
 
+def test_maps_are_not_judged_by_their_labels():
+    model = keras.Sequential([keras.Input((4, 4, 2)), L.Conv2D(3, 1, name="out")])
+    model.compile("sgd", SPARSE(from_logits=True))
+    y = np.zeros((6, 4, 4), int)
+    assert check(model, (np.zeros((6, 4, 4, 2)), y)) == []
+    model.compile("sgd", SPARSE())
+    (found,) = check(model, (np.zeros((6, 4, 4, 2)), y))
+    assert "takes probabilities" in found
+
+
+def test_labels_that_are_no_numbers():
+    model = compiled(SPARSE(), 3, "softmax")
+    (found,) = check(model, (X, np.array(list("abcabc"))))
+    assert "labels must be numbers, not <U1" in found
+    assert "has no labels" in check(model, (X[:0], INTS[:0]))[0]
+
+
+class Batches(keras.utils.PyDataset):
+    @property
+    def num_batches(self):
+        return 3
+
+    def __getitem__(self, index):
+        return X[2 * index :][:2], (INTS + 1)[2 * index :][:2]
+
+
 def test_data_of_every_kind():
     import tensorflow as tf
 
     model = compiled(SPARSE(), 3, "softmax")
     data = tf.data.Dataset.from_tensor_slices((X, INTS + 1)).batch(4)
-    assert len(check(model, data)) == 1
+    for given in (data, Batches(), iter([(X, INTS + 1)]), (X, [INTS + 1])):
+        assert len(check(model, given)) == 1
     assert check(model, (X, INTS, np.ones(6))) == []
     with pytest.raises(InputError, match="`data` has no labels"):
         check(model, tf.data.Dataset.from_tensor_slices((X,)).batch(4))
