@@ -1,5 +1,6 @@
 """Recipes run as their users run them, on a few real photos or digits."""
 
+import json
 import os
 import re
 import subprocess
@@ -93,6 +94,17 @@ def test_batch_growth_quick(tmp_path):
     assert updates == [80, 70, 55]  # 4 epochs of 20; the third of 10, the fourth of 5
     assert (tmp_path / "batch_growth.png").exists()
     assert run(tmp_path, ROOT / "recipes/batch_growth.py", "--quick").count("updates of") == 0
+
+
+def test_optimiser_race_quick(tmp_path):
+    output = run(tmp_path, ROOT / "recipes/optimiser_race.py", "--quick", "--output", tmp_path)
+    lowest = dict(re.findall(r"^(\S+) +loss \S+ -> (\S+) in", output, re.MULTILINE))
+    assert set(lowest) == {"SGD", "Adam", "L-BFGS-B"}
+    assert float(lowest["L-BFGS-B"]) < 1.8 < float(lowest["Adam"]) < 2.302  # from log(10)
+    assert (tmp_path / "optimiser_race.png").stat().st_size > 50_000
+    result = json.loads((tmp_path / "optimiser_race.json").read_text())
+    heights = result["surface"]["height"]
+    assert all(path[-1] < 0.3 * path[0] for path in heights.values())
 
 
 @pytest.mark.slow

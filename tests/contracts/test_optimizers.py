@@ -31,6 +31,7 @@ OPTIONS = {
     "use_ema": {"use_ema": True, "ema_momentum": 0.5, "ema_overwrite_frequency": 2},
     "accumulation": {"gradient_accumulation_steps": 2},
 }
+ON_JAX_TOO = ("schedule", "weight_decay", "use_ema", "accumulation")  # have code of their own there
 every_optimizer = pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
 
 
@@ -137,8 +138,9 @@ sys.path.insert(0, "")
 import numpy
 from tests.contracts import test_optimizers as t
 for name, make in t.OPTIMIZERS.items():
-    for option, options in t.OPTIONS.items():
-        numpy.save(f"{sys.argv[1]}/{name}-{option}.npy", t.train(t.started(make(**options))))
+    for option in t.ON_JAX_TOO:
+        model = t.started(make(**t.OPTIONS[option]))
+        numpy.save(f"{sys.argv[1]}/{name}-{option}.npy", t.train(model))
 """
 
 
@@ -155,7 +157,7 @@ def test_the_steps_are_the_same_on_jax(tmp_path):
         [sys.executable, "-c", ON_JAX, tmp_path], env=env, check=True, timeout=120, cwd=ROOT
     )
     for name, make in OPTIMIZERS.items():
-        for option, options in OPTIONS.items():
-            losses = train(started(make(**options)))
+        for option in ON_JAX_TOO:
+            losses = train(started(make(**OPTIONS[option])))
             on_jax = np.load(tmp_path / f"{name}-{option}.npy")
             np.testing.assert_allclose(on_jax, losses, rtol=1e-4, err_msg=f"{name}, {option}")
