@@ -145,6 +145,18 @@ def resume():
     )
 
 
+def hooks():
+    result = load("hooks")
+    rows = [[row["callback"], f"{row['ratio']:.2%}"] for row in result["rows"]]
+    versions = result["versions"]
+    return (
+        "The share of a training step (LeNet-5, batches of 64) that a callback takes in its hooks; "
+        f"medians of {result['steps']} steps.\n\n{markdown(['callback', 'share'], rows)}\n\n"
+        f"{versions['cores']} cores, {versions['cpu']}; TensorFlow {versions['tensorflow']}, "
+        f"Keras {versions['keras']}.\nCommand: `python recipes/benchmarks/hooks.py`."
+    )
+
+
 def pipeline():
     return load("pipeline")["table"]
 
@@ -186,6 +198,7 @@ SECTIONS = {
     "memory": ("Memory", memory),
     "reproducible": ("Reproducible runs", reproducible),
     "resume": ("Runs that cannot be lost", resume),
+    "hooks": ("Callbacks in a step", hooks),
     "pipeline": ("Reading photos", pipeline),
 }
 

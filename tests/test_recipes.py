@@ -133,6 +133,12 @@ def test_benchmark_models_quick(tmp_path):
 
 
 @pytest.mark.slow
+def test_benchmark_hooks_quick(tmp_path):
+    output = run(tmp_path, ROOT / "recipes/benchmarks/hooks.py", "--quick", timeout=600)
+    assert re.search(r"^PlateauRollback: 0\.\d{4} of a step", output, re.MULTILINE)
+
+
+@pytest.mark.slow
 def test_benchmark_resume_quick(tmp_path):
     output = run(tmp_path, ROOT / "recipes/benchmarks/resume.py", "--quick", timeout=600)
     assert re.search(r"^Resume and NaNWatch: \d+\.\d{3} \(", output, re.MULTILINE)
