@@ -115,6 +115,12 @@ def test_benchmark_transfer_quick(tmp_path, mobilenet, shared_data):
 
 
 @pytest.mark.slow
+def test_benchmark_lottery_quick(tmp_path):
+    output = run(tmp_path, ROOT / "recipes/benchmarks/lottery.py", "--quick", timeout=600)
+    assert len(re.findall(r", batch \d+: \d\.\d{3} \(", output)) == 3
+
+
+@pytest.mark.slow
 def test_benchmark_memory_quick(tmp_path):
     assert "ratio" in run(tmp_path, ROOT / "recipes/benchmarks/memory.py", "--quick", timeout=600)
 
