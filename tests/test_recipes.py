@@ -82,6 +82,11 @@ def test_ensembles_quick(tmp_path):
     assert run(tmp_path, *command) == output  # from what is kept
 
 
+def test_small_claims_quick(tmp_path):
+    output = run(tmp_path, ROOT / "recipes/small_claims.py", "--quick")
+    assert len(re.findall(r"^(steps to|loss after|test error).+ \[", output, re.M)) == 8
+
+
 def test_mnist_regularisers_quick(tmp_path):
     output = run(tmp_path, ROOT / "recipes/mnist_regularisers.py", "--quick")
     assert len(re.findall(r"^.+: test error \d+\.\d\d % \[\d", output, re.M)) == 6
