@@ -79,12 +79,8 @@ def test_killed_at_any_moment_it_ends_the_same(job, tmp_path):
     seed = random.SystemRandom().randrange(10**6)
     draw = random.Random(seed)
     print(f"seed {seed}")  # shown if the test fails
-    last = job.expected["epochs"][-1]
-    killed = [
-        job.run(tmp_path, "--every", 1, "--die", f"write:{draw.randint(1, 9)}")[0],
-        job.run(tmp_path, "--every", 3, "--die", f"epoch:{last}")[0],
-    ]
-    assert killed == [None, None]
+    killed, _ = job.run(tmp_path, "--every", 1, "--die", f"write:{draw.randint(1, 9)}")
+    assert killed is None
     # The machine may be fast enough now to end before this one is killed.
     job.run(tmp_path, "--every", 2, kill_after=draw.uniform(0, 0.5) * job.seconds)
     result, _ = job.run(tmp_path, "--every", 2)
