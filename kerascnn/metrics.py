@@ -1,5 +1,7 @@
 """Metrics that Keras does not have, for classes: what one cannot optimise but wants to know."""
 
+import numbers
+
 import keras
 from keras import ops
 
@@ -35,8 +37,8 @@ class _OfConfusions(keras.metrics.Metric):
 
     def __init__(self, num_classes, from_logits=False, name=None, **kwargs):
         super().__init__(name=name, **kwargs)
-        if num_classes < 2:
-            raise InputError(f"`num_classes` must be 2 or more. Received: {num_classes}.")
+        if not isinstance(num_classes, numbers.Integral) or num_classes < 2:
+            raise InputError(f"`num_classes` must be 2 or more. Received: {num_classes!r}.")
         self.num_classes = num_classes
         self.from_logits = from_logits
         self.counts = self.add_weight(
@@ -212,8 +214,8 @@ class CalibrationError(keras.metrics.Metric):
 
     def __init__(self, num_bins=15, from_logits=False, name="calibration_error", **kwargs):
         super().__init__(name=name, **kwargs)
-        if num_bins < 1:
-            raise InputError(f"`num_bins` must be 1 or more. Received: {num_bins}.")
+        if not isinstance(num_bins, numbers.Integral) or num_bins < 1:
+            raise InputError(f"`num_bins` must be 1 or more. Received: {num_bins!r}.")
         self.num_bins = num_bins
         self.from_logits = from_logits
         # By bin: (share that is right - confidence) * samples; samples are their own sum.

@@ -1,5 +1,7 @@
 """Loss bricks on scores, that is without sigmoid or softmax: log, hinge and max-margin."""
 
+import numbers
+
 import keras
 from keras import ops
 
@@ -107,8 +109,8 @@ class MaxMarginLoss(keras.losses.Loss):
 
 
 def _positive(margin):
-    if margin <= 0:
-        raise InputError(f"`margin` must be positive. Received: margin={margin}.")
+    if not isinstance(margin, numbers.Real) or margin <= 0:
+        raise InputError(f"`margin` must be positive. Received: margin={margin!r}.")
     return margin
 
 

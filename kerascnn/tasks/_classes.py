@@ -48,9 +48,9 @@ def numbered(labels, number, names):
         return np.array([index[label] for label in labels], dtype=np.int64)
     wrong = labels[~np.isin(labels, np.arange(number))]
     if len(wrong):
+        others = f" and {len(wrong) - 1} others that are none" if len(wrong) > 1 else ""
         raise InputError(
-            f"Labels must be ints from 0 to {number - 1}. Received: {wrong[0]!s}, and "
-            f"{len(wrong) - 1} more that are none."
+            f"Labels must be ints from 0 to {number - 1}. Received: {wrong[0]!s}{others}."
         )
     return labels.astype(np.int64)
 
@@ -59,22 +59,34 @@ def counted(labels, number, names):
     """How many samples each class has, (classes,), or None without labels."""
     if labels is None:
         return None
+    refuse_empty(labels)
     return np.bincount(numbered(labels, number, names), minlength=number)
+
+
+def refuse_empty(labels):
+    if not len(labels):
+        raise InputError("`labels` are empty: pass the training labels, or leave them out.")
 
 
 def weighted(class_weight, counts, number, names):
     """The weight of every class as a tuple, or None."""
     if class_weight is None:
         return None
-    if not isinstance(class_weight, dict):
+    if isinstance(class_weight, str):
         rule = RULES[one_of(class_weight, RULES, "class_weight")]
         if counts is None:
             raise InputError(
                 f"class_weight={class_weight!r} counts the training labels: pass them as `labels`."
             )
         return tuple(rule(counts))
+    values = class_weight.values() if isinstance(class_weight, dict) else [None]
+    if not all(isinstance(w, numbers.Real) and 0 <= w < float("inf") for w in values):
+        raise InputError(
+            "`class_weight` must be {class: number of at least 0}, 'balanced' or 'effective'. "
+            f"Received: class_weight={class_weight!r}."
+        )
     weights = np.ones(number)
-    weights[numbered(list(class_weight), number, names)] = list(class_weight.values())
+    weights[numbered(list(class_weight), number, names)] = list(values)
     return tuple(weights.tolist())
 
 

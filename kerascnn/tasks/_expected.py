@@ -205,5 +205,5 @@ def _shape(y):
 def _outside(y, allowed):
     """Up to five of the values that are not allowed, as text."""
     wrong = np.unique(y[~np.isin(y, allowed)])
-    more = ", ..." if len(wrong) > 5 else ""
+    more = " and others" if len(wrong) > 5 else ""
     return ", ".join(f"{value:g}" for value in wrong[:5]) + more

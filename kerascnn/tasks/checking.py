@@ -90,6 +90,8 @@ def _labels(data):
     batches = data
     if isinstance(data, keras.utils.PyDataset):  # may not end by itself
         batches = map(data.__getitem__, range(data.num_batches or _BATCHES))
+    if not hasattr(batches, "__iter__") or isinstance(batches, np.ndarray):
+        batches = ()
     batches = [batch[1] for batch in itertools.islice(batches, _BATCHES) if len(batch) > 1]
     if not batches:
         raise InputError("`data` has no labels: pass (x, y), or a data set of such batches.")

@@ -228,6 +228,7 @@ def multi_label(classes, *, labels=None, logits=False):
     task = _MultiLabel(units=number, logits=logits, names=names)
     if labels is None:
         return task
+    _classes.refuse_empty(labels)
     rows = task.encode(labels)
     present = np.clip(rows.sum(axis=0), 1, max(len(rows) - 1, 1))
     bias = np.log(present / np.maximum(len(rows) - present, 1))

@@ -3,6 +3,8 @@
 import dataclasses
 import numbers
 
+import numpy as np
+
 from kerascnn._errors import InputError, one_of
 from kerascnn.layers import LearnedLossWeight
 from kerascnn.losses import UncertaintyWeighted
@@ -107,11 +109,10 @@ def _fixed(weights, tasks):
     if weights is None:
         return None
     if not isinstance(weights, dict):
-        weights = list(weights)
-        if len(weights) != len(tasks):
+        if np.ndim(weights) != 1 or len(weights) != len(tasks):
             raise InputError(
                 f"`weights` needs one number for each output, {', '.join(tasks)}. "
-                f"Received: {len(weights)} numbers."
+                f"Received: {weights!r}."
             )
         weights = dict(zip(tasks, weights))
     for name, weight in weights.items():

@@ -1,11 +1,13 @@
 """The task of numbers."""
 
 import dataclasses
+import numbers
 
 import keras
 import numpy as np
 
 from kerascnn._errors import InputError
+from kerascnn.tasks._classes import refuse_empty
 from kerascnn.tasks._task import Task
 
 __all__ = ["regression"]
@@ -60,9 +62,10 @@ def regression(units=1, *, labels=None):
     >>> task.bias, task.decide([[2.5]])
     ((3.0,), array([2.5]))
     """
-    if units < 1:
-        raise InputError(f"`units` must be 1 or more. Received: units={units}.")
+    if not isinstance(units, numbers.Integral) or units < 1:
+        raise InputError(f"`units` must be an int of at least 1. Received: units={units!r}.")
     task = _Regression(units=units)
     if labels is None:
         return task
+    refuse_empty(labels)
     return dataclasses.replace(task, bias=tuple(task.encode(labels).mean(axis=0).tolist()))

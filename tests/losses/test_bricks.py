@@ -138,5 +138,6 @@ def test_no_score_overflows():
 
 @pytest.mark.parametrize("loss", [HingeLoss, MaxMarginLoss])
 def test_a_margin_is_positive(loss):
-    with pytest.raises(InputError, match="`margin` must be positive"):
-        loss(margin=0)
+    for margin in (0, "wide"):
+        with pytest.raises(InputError, match="`margin` must be positive"):
+            loss(margin=margin)

@@ -168,8 +168,9 @@ def test_data_of_every_kind():
     for given in (data, Batches(), iter([(X, INTS + 1)]), (X, [INTS + 1])):
         assert len(check(model, given)) == 1
     assert check(model, (X, INTS, np.ones(6))) == []
-    with pytest.raises(InputError, match="`data` has no labels"):
-        check(model, tf.data.Dataset.from_tensor_slices((X,)).batch(4))
+    for given in (tf.data.Dataset.from_tensor_slices((X,)).batch(4), X, None, []):
+        with pytest.raises(InputError, match="`data` has no labels"):
+            check(model, given)
 
 
 @pytest.mark.parametrize("one_hot", [False, True])

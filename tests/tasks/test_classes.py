@@ -55,6 +55,12 @@ def test_classes_are_a_number_or_names(classes):
         multi_class(classes)
 
 
+def test_labels_that_are_none():
+    for make in (lambda: binary(labels=[]), lambda: multi_label(3, labels=[])):
+        with pytest.raises(InputError, match="`labels` are empty"):
+            make()
+
+
 def test_binary_has_two_classes():
     with pytest.raises(InputError, match="2 classes, not 3: take multi_class"):
         binary(3)
@@ -108,5 +114,8 @@ def test_wrong_class_weights():
         multi_class(3, class_weight="balance")
     with pytest.raises(InputError, match="Unknown class 'dgo'"):
         multi_class(NAMES, class_weight={"dgo": 2.0})
+    for wrong in ({"cat": -1.0}, {"cat": "much"}, [1.0, 2.0, 3.0]):
+        with pytest.raises(InputError, match="`class_weight` must be .class: number"):
+            multi_class(NAMES, class_weight=wrong)
     with pytest.raises(InputError, match="1 without any"):
         multi_class(NAMES, labels=[0, 1], class_weight="balanced")

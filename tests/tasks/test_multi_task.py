@@ -85,7 +85,8 @@ def test_learned_weights_belong_to_one_model():
         ({"prise": 1.0}, "Unknown output in `weights` 'prise'. Did you mean 'price'"),
         ({"price": -1.0}, "weight of output 'price' must be a number of at least 0. Received: -1"),
         ({"price": float("nan")}, "weight of output 'price'"),
-        ((1.0,), "one number for each output, kind, price. Received: 1"),
+        ((1.0,), "one number for each output, kind, price. Received: .1.0"),
+        (5, "one number for each output, kind, price. Received: 5"),
         ("learnt", "Did you mean 'learned'"),
     ],
 )

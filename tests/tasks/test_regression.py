@@ -20,5 +20,8 @@ def test_targets_of_another_shape(targets):
 def test_targets_are_finite():
     with pytest.raises(InputError, match="finite"):
         regression(labels=[1.0, np.nan])
-    with pytest.raises(InputError, match="`units` must be 1 or more"):
-        regression(0)
+    with pytest.raises(InputError, match="`labels` are empty"):
+        regression(labels=[])
+    for units in (0, "2"):
+        with pytest.raises(InputError, match="`units` must be an int of at least 1"):
+            regression(units)
