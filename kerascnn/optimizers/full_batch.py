@@ -84,7 +84,7 @@ def minimize_full_batch(
     start = objective.weights()
     _check_memory(method, len(start))
     with tqdm.tqdm(total=max_iterations, desc=method, disable=not verbose) as progress:
-        run = _Run(objective, progress)
+        run = _Run(objective, start, progress)
         try:
             result = scipy.optimize.minimize(
                 run.loss_and_gradient,
@@ -100,8 +100,7 @@ def minimize_full_batch(
             message = "Stopped by Ctrl-C; these are the best weights until then."
             result = scipy.optimize.OptimizeResult(success=False, status=-1, message=message)
         finally:
-            if run.best is not None:
-                objective.assign(run.best)
+            objective.assign(run.best)
     result.update(x=run.best, fun=run.lowest, history=run.history)
     return result
 
@@ -128,11 +127,11 @@ def _size(num_bytes):
 class _Run:
     """What SciPy calls: counts, and keeps the best weights and the history."""
 
-    def __init__(self, objective, progress):
+    def __init__(self, objective, start, progress):
         self._objective, self._progress = objective, progress
         self._begin = time.perf_counter()
         self._gradients = self._products = 0
-        self.best, self.lowest = None, np.inf
+        self.best, self.lowest = start, np.inf
         names = ("loss", "gradient_evaluations", "hessian_products", "seconds")
         self.history = {name: [] for name in names}
 
