@@ -150,7 +150,7 @@ def value_and_gradient(function):
         return jax.jit(jax.value_and_grad(function))
     import tensorflow as tf
 
-    return tf.function(functools.partial(_value_and_gradient, function))
+    return tf.function(functools.partial(_value_and_gradient, function), autograph=False)
 
 
 def hessian_product(function):
@@ -172,7 +172,7 @@ def hessian_product(function):
             slope = sum(tf.reduce_sum(g * d) for g, d in zip(gradients, directions))
         return tape.gradient(slope, tensors, unconnected_gradients="zero")
 
-    return tf.function(product)
+    return tf.function(product, autograph=False)
 
 
 def _value_and_gradient(function, tensors, *more):

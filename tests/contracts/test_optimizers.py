@@ -139,14 +139,14 @@ import numpy
 from tests.contracts import test_optimizers as t
 for name, make in t.OPTIMIZERS.items():
     for option in t.ON_JAX_TOO:
-        model = t.started(make(**t.OPTIONS[option]))
+        model = t.started(make(**t.OPTIONS[option]), run_eagerly=False)
         numpy.save(f"{sys.argv[1]}/{name}-{option}.npy", t.train(model))
 """
 
 
-def started(optimizer):
+def started(optimizer, **options):
     """Weights that depend on no backend."""
-    model, rng = network(optimizer), np.random.default_rng(1)
+    model, rng = network(optimizer, **options), np.random.default_rng(1)
     model.set_weights([rng.normal(0, 0.3, w.shape) for w in model.get_weights()])
     return model
 
