@@ -93,6 +93,13 @@ def test_killed_at_any_moment_it_ends_the_same(job, tmp_path):
 # --- long form -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
+def test_killed_in_the_last_epoch_it_ends_the_same(job, tmp_path):
+    killed, _ = job.run(tmp_path, "--every", 3, "--die", f"epoch:{job.expected['epochs'][-1]}")
+    assert killed is None
+    job.check(job.run(tmp_path, "--every", 2)[0])
+
+
 @pytest.fixture(scope="module")
 def photo_job(tmp_path_factory):
     """Fine-tuning of a quarter of MobileNet on 96 real photos of four classes."""
