@@ -118,22 +118,21 @@ def hold(model, masks):
     for name, mask in _fitting(masks, found).items():
         kernel = found[name]
         own = getattr(kernel.constraint, "inner", kernel.constraint)
-        kernel.constraint = _Mask(mask, own)
-        kernel.assign(ops.where(kernel.constraint.mask, kernel.value, 0))
+        kernel.constraint = _Mask(ops.convert_to_tensor(mask, kernel.dtype), own)
+        kernel.assign(kernel.value * kernel.constraint.mask)
     if model.compiled:
         model.make_train_function(force=True)  # a step that was traced before knows no mask
 
 
 class _Mask(keras.constraints.Constraint):
-    """Zero where the mask is False."""
+    """Zero where the mask is 0: by a product, which is quicker than a choice by bools."""
 
     def __init__(self, mask, inner=None):
-        self.mask = ops.convert_to_tensor(mask)
+        self.mask = mask
         self.inner = inner
 
     def __call__(self, w):
-        w = ops.convert_to_tensor(w if self.inner is None else self.inner(w))
-        return ops.where(self.mask, w, ops.zeros_like(w))  # unlike w * 0, also of infinity
+        return ops.convert_to_tensor(w if self.inner is None else self.inner(w)) * self.mask
 
 
 def kept(masks):
