@@ -192,7 +192,7 @@ class CalibrationError(keras.metrics.Metric):
     The probability of the predicted class falls into one of equally wide bins, open below; the
     differences of accuracy and mean confidence are averaged over the bins by their samples.
 
-    Source: Guo et al. 2017, arXiv:1706.04599, eq. 3. Differs from the paper: no; it takes 15 bins.
+    Source: Guo et al. 2017, arXiv:1706.04599, Sec. 2; 15 bins as there. Differs from the paper: no.
 
     Args:
         num_bins: int >= 1.

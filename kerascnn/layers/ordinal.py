@@ -13,7 +13,7 @@ class OrdinalOutput(keras.layers.Layer):
     contradict each other once the biases fall from threshold to threshold, as they do where
     `kerascnn.losses.OrdinalCrossentropy` is least. The class is the number of p above 1/2.
 
-    Source: Cao, Mirjalili and Raschka 2020, arXiv:1901.07884, CORAL, Sec. 3.3 and Theorem 1.
+    Source: Cao, Mirjalili and Raschka 2020, arXiv:1901.07884, CORAL, Sec. 3 and Theorem 1.
     Differs from the paper: no.
 
     Args:

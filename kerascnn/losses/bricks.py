@@ -76,7 +76,7 @@ class MaxMarginLoss(keras.losses.Loss):
     `keras.losses.CategoricalHinge` differs: its largest wrong score is never below 0, so that
     it is not the same when a constant is added to all scores.
 
-    Source: Crammer and Singer 2001, JMLR 2, eq. 2. Differs from the paper: no.
+    Source: Crammer and Singer 2001, JMLR 2, their multiclass bound. Differs: `margin`, 1 there.
 
     Args:
         margin: float > 0.

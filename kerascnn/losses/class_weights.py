@@ -90,7 +90,7 @@ def effective_number_weights(counts, beta=0.9999):
     (1 - beta) / (1 - beta**count), scaled to a sum of `classes`. With beta = 0 all classes weigh
     the same, with beta near 1 they weigh as 1 / count.
 
-    Source: Cui et al. 2019, arXiv:1901.05555, eq. 2 and Sec. 4. Differs from the paper: no.
+    Source: Cui et al. 2019, arXiv:1901.05555, Sec. 3 and 4. Differs from the paper: no.
 
     Args:
         counts: ints >= 1, the training samples of each class.

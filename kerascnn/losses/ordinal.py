@@ -15,8 +15,8 @@ class OrdinalCrossentropy(keras.losses.Loss):
     Prediction k of `classes - 1` is that the label is above k. So confusing neighbours costs less
     than confusing what is far apart. For predictions see `kerascnn.layers.OrdinalOutput`.
 
-    Source: Cao, Mirjalili and Raschka 2020, arXiv:1901.07884, eq. 4 with all importance weights 1.
-    Differs from the paper: the mean over the images, where it writes a sum.
+    Source: Cao, Mirjalili and Raschka 2020, arXiv:1901.07884, Sec. 3, with all importance weights
+    1. Differs from the paper: the mean over the images, where it writes a sum.
 
     Args:
         from_logits: bool. Whether predictions are logits or probabilities.

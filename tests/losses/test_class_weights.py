@@ -63,7 +63,7 @@ def test_effective_numbers_lie_between_equal_and_balanced():
     for beta in (0.9, 0.999):
         weights = effective_number_weights(counts, beta)
         assert sum(weights) == pytest.approx(3)
-        # (1 - beta) / (1 - beta**n) is 1 / (1 + beta + ... + beta**(n - 1)): eq. 2, summed up.
+        # (1 - beta) / (1 - beta**n) is 1 / (1 + beta + ... + beta**(n - 1)), summed up.
         numbers = [sum(beta**i for i in range(n)) for n in counts]
         assert np.multiply(weights, numbers) == pytest.approx(weights[0] * numbers[0])
 

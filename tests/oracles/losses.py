@@ -50,7 +50,7 @@ def penalty(labels, scores):
 
 
 def calibration_error(labels, probabilities, weights, num_bins=15):
-    """Guo et al. 2017, eqs. 1-3, bin by bin."""
+    """Guo et al. 2017, Sec. 2, bin by bin."""
     confidence, predicted = probabilities.max(axis=-1), probabilities.argmax(axis=-1)
     total = 0.0
     for m in range(1, num_bins + 1):
