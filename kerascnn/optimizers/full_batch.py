@@ -40,9 +40,9 @@ def minimize_full_batch(
 
     The last two refuse models of more than 5,000 parameters. Only trainable weights move. The loss
     is the one of `model.evaluate`: regularisers count, dropout is off, and batch normalisation uses
-    its moving statistics, which stay as they are. The data goes through in batches, so that memory
-    does not grow with the number of samples. The model ends with the best weights that were met,
-    also after Ctrl-C or an error.
+    its moving statistics, which stay as they are. Weight constraints are not applied. The data goes
+    through in batches, so that memory does not grow with the number of samples. The model ends with
+    the best weights that were met, also after Ctrl-C or an error.
 
     Weights and gradients are the model's float32, so SciPy may report at the very end that the line
     search found no better point: the loss is then as low as its rounding allows.
