@@ -7,6 +7,7 @@ import keras
 from kerascnn._errors import InputError
 
 _KINDS = ("kernel", "depthwise", "pointwise", "recurrent")  # as Keras names a layer's options
+_SHOWN = 12  # names that an error lists
 
 
 def kernels(model):
@@ -56,9 +57,10 @@ def chosen(choice, names):
     choice = choice if isinstance(choice, dict) else {"*": choice}
     for pattern in choice:
         if not any(fnmatchcase(name, pattern) for name in names):
+            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
             raise InputError(
                 f"No layer with a kernel has a name like {pattern!r}. "
-                f"There are: {', '.join(names) or 'none'}."
+                f"There are: {', '.join(names[:_SHOWN]) or 'none'}{more}."
             )
     first = {name: [p for p in choice if fnmatchcase(name, p)][:1] for name in names}
     return {name: choice[patterns[0]] for name, patterns in first.items() if patterns}
