@@ -34,7 +34,7 @@ def photos(tmp_path):
 
 
 def test_the_tour_runs(photos, monkeypatch, capsys):
-    tour, continued = BLOCKS[:2]
+    tour, continued, toolkit = BLOCKS[:3]
     monkeypatch.chdir(photos.parent)
     names = {"WEIGHTS": None}
     exec(compile(tour, "README.md", "exec"), names)
@@ -46,6 +46,10 @@ def test_the_tour_runs(photos, monkeypatch, capsys):
         assert names["resume"].initial_epoch == 2
         assert names["plain"].history.epoch == [0, 1]
         assert ("Epoch 1/2" in capsys.readouterr().out) == (begins_at == 0)
+    exec(compile(toolkit, "README.md", "exec"), names)
+    assert capsys.readouterr().out.startswith("[]")
+    assert (photos.parent / "rate.png").exists()
+    assert set(names["labels"]) <= set("abc")
 
 
 def test_the_networks_run(tmp_path, monkeypatch, capsys):
@@ -55,7 +59,7 @@ def test_the_networks_run(tmp_path, monkeypatch, capsys):
     drawn_tensors = {name: drawn.tensor(name, shape) for name, shape in tensors.items()}
     save_file(drawn_tensors, tmp_path / "resnet18.safetensors")
     monkeypatch.chdir(tmp_path)
-    exec(compile(BLOCKS[2], "README.md", "exec"), {"CHECKPOINT": "resnet18.safetensors"})
+    exec(compile(BLOCKS[3], "README.md", "exec"), {"CHECKPOINT": "resnet18.safetensors"})
     printed = capsys.readouterr().out
     assert "271,098" in printed  # ResNet-20 with its moving statistics
     assert "40 layers loaded from resnet18.safetensors; adapted: stem_conv; new: output" in printed
@@ -63,7 +67,7 @@ def test_the_networks_run(tmp_path, monkeypatch, capsys):
 
 
 def test_blocks_are_short():
-    assert len(BLOCKS) == 3
+    assert len(BLOCKS) == 4
     for block in BLOCKS:
         assert len([line for line in block.splitlines() if line.strip()]) <= 20
 
