@@ -14,10 +14,11 @@ class GaussNewtonDiagonal:
     """Estimates the diagonal of the Gauss-Newton matrix of the mean loss: at least 0, no bias.
 
     The matrix is the mean over the samples of J^T H J, with J the derivatives of the outputs by the
-    weights, and H the second derivatives of the loss by the outputs; outputs of softmax and sigmoid
-    are taken before them. With H = B B^T and random signs s, (J^T B s)^2 has the diagonal as its
-    expectation. Signs of its own for each sample let one gradient serve several samples. The
-    curvature of regularisers is left out.
+    weights, and H the second derivatives of the loss by the outputs, less what is negative of it.
+    Outputs are taken before a last layer without weights to train, such as LeNet-5's distances, and
+    before the softmax or sigmoid of any other. With H = B B^T and random signs s, (J^T B s)^2 has
+    the diagonal as its expectation. Signs of its own for each sample let one gradient serve several
+    samples. The curvature of regularisers is left out.
 
     Source: Martens, Sutskever and Swersky 2012, arXiv:1206.6464 (curvature propagation), in the
     form of Dangel et al. 2020, arXiv:1912.10985, "DiagGGN-MC". Differs: several samples a gradient.
@@ -35,7 +36,7 @@ class GaussNewtonDiagonal:
             shapes = ", ".join(str(tuple(output.shape)) for output in model.outputs)
             raise InputError(f"The model must have one output (N, K). Received: {shapes}.")
         self._model = model
-        self._into, self._out_of = _link(model.layers[-1])
+        self._inner, self._into, self._out_of = _split(model)
         self._gradient = _derivatives.value_and_gradient(self._projected)
         self._curvature = _derivatives.hessian_product(self._loss)
 
@@ -66,7 +67,7 @@ class GaussNewtonDiagonal:
 
     def _outputs(self, weights, rest, x):
         with _derivatives.substituted(self._model, weights, rest):
-            return self._into(ops.cast(self._model(x, training=False), "float32"))
+            return self._into(ops.cast(self._inner(x, training=False), "float32"))
 
     def _projected(self, weights, rest, x, projection):
         return ops.sum(projection * self._outputs(weights, rest, x))
@@ -87,15 +88,20 @@ class GaussNewtonDiagonal:
             columns.append(ops.convert_to_numpy(column).astype("f8"))
         h = np.stack(columns, axis=-1)
         values, vectors = np.linalg.eigh((h + np.swapaxes(h, 1, 2)) / 2)
-        return vectors * np.sqrt(np.maximum(values, 0))[:, None, :]
+        # The symmetric root: a multiple of the identity stays one, and its estimate is exact.
+        scaled = vectors * np.sqrt(np.maximum(values, 0))[:, None, :]
+        return scaled @ np.swapaxes(vectors, 1, 2)
 
 
-def _link(layer):
-    """Two functions: from outputs to what they were before their activation, and back."""
-    activation = getattr(layer, "activation", None)
-    if activation is keras.activations.softmax or isinstance(layer, keras.layers.Softmax):
+def _split(model):
+    """The model up to the outputs; functions of what it gives to them, and from them to y_pred."""
+    last = model.layers[-1]
+    if not last.trainable_variables and len(getattr(last.input, "shape", ())) == 2:
+        return keras.Model(model.input, last.input), lambda z: z, last
+    activation = getattr(last, "activation", None)
+    if activation is keras.activations.softmax:
         # But for a number a sample, along which softmax is flat.
-        return lambda p: ops.log(ops.maximum(p, _SMALLEST)), ops.softmax
+        return model, lambda p: ops.log(ops.maximum(p, _SMALLEST)), ops.softmax
     if activation is keras.activations.sigmoid:
-        return lambda p: ops.log(p + _SMALLEST) - ops.log(1 - p + _SMALLEST), ops.sigmoid
-    return lambda z: z, lambda z: z
+        return model, lambda p: ops.log(p + _SMALLEST) - ops.log(1 - p + _SMALLEST), ops.sigmoid
+    return model, lambda z: z, lambda z: z
