@@ -19,10 +19,9 @@ import statistics
 from pathlib import Path
 
 import keras
-import numpy as np
 from benchmarks.transfer import versions  # beside this file
 from matplotlib.figure import Figure
-from sklearn.datasets import load_digits
+from small_images import digits, mnist  # beside this file
 
 import kerascnn as kc
 from kerascnn._runs import write_json
@@ -41,7 +40,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
     if args.quick:
-        args.seeds, args.data = 1, digits()
+        args.seeds, args.data = 1, digits(3, 640)
         folder, factor, epochs = Path(), 2, 4
     else:
         args.data = mnist(args.data)
@@ -63,21 +62,6 @@ def main():
     plot(result["runs"], folder / "batch_growth.png")
 
 
-def mnist(path):
-    if path is None:
-        parts = keras.datasets.mnist.load_data()
-    else:
-        with np.load(path) as file:
-            parts = [(file[f"x_{part}"], file[f"y_{part}"]) for part in ("train", "test")]
-    return [(x[..., None], y) for x, y in parts]
-
-
-def digits():
-    x, y = load_digits(return_X_y=True)
-    x = np.kron(x.reshape(-1, 8, 8), np.ones((3, 3)))[..., None] * (255 / 16)
-    return (x[:640], y[:640]), (x[1200:], y[1200:])
-
-
 def network(shape):
     def convolution(filters):
         return keras.layers.Conv2D(filters, 5, 2, activation="relu", kernel_initializer="he_normal")
@@ -91,7 +75,7 @@ def run(arm, seed, data, factor, epochs):
     """One training; losses by epoch, the last one measured on the whole training set after it."""
     falls, grows = [[epoch * epochs // 12 for epoch in part] for part in ARMS[arm]]
     keras.utils.set_random_seed(seed)
-    (x, y), test = data
+    (x, y), test = [(images[..., None], labels) for images, labels in data]
     steps = -(-len(x) // 32)
     # Larger batches make fewer steps, so the rate falls by epoch here.
     rate = keras.callbacks.LearningRateScheduler(

@@ -26,7 +26,7 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
-from sklearn.datasets import load_digits
+from small_images import digits, mnist  # beside this file
 
 import kerascnn as kc
 from kerascnn._batch_norm import recalibrate_batch_norm
@@ -44,7 +44,7 @@ def main():
     args = parser.parse_args()
     if args.quick:
         args.members, args.epochs = 2, 2
-    args.source, (x, y), test = digits() if args.quick else load(args.data)
+    args.source, (x, y), test = load(args)
     held = len(x) // 5
     data = {"train": (x[held:], y[held:]), "held": (x[:held], y[:held]), "test": test}
     rows = table(Lab(data, args))
@@ -59,15 +59,15 @@ def main():
     plot(rows, args.source, results / "ensembles.png")
 
 
-def load(path):
-    if path is None:
-        train, test = keras.datasets.mnist.load_data()
-    else:
-        with np.load(path) as file:
+def load(args):
+    """(name, training set, test set), each of (uint8 images, labels)."""
+    if args.data is not None and not args.quick:
+        with np.load(args.data) as file:
             if "train_jpeg" in file:
                 return "CIFAR-10 (JPEG copy)", cifar(file, "train"), cifar(file, "test")
-            train, test = [(file[f"x_{part}"], file[f"y_{part}"]) for part in ("train", "test")]
-    return "MNIST", (train[0][..., None], train[1]), (test[0][..., None], test[1])
+    parts = digits() if args.quick else mnist(args.data)
+    name = "digits of scikit-learn" if args.quick else "MNIST"
+    return name, *((images[..., None], labels) for images, labels in parts)
 
 
 def cifar(file, part):
@@ -76,12 +76,6 @@ def cifar(file, part):
         np.asarray(Image.open(io.BytesIO(data[a:b].tobytes()))) for a, b in zip(offset, offset[1:])
     ]
     return np.stack(images), file[f"y_{part}"].ravel()
-
-
-def digits():
-    x, y = load_digits(return_X_y=True)
-    x = (x.reshape(-1, 8, 8, 1) * (255 / 16)).astype("uint8")
-    return "digits of scikit-learn", (x[:1200], y[:1200]), (x[1200:], y[1200:])
 
 
 def network(shape, width=16, dropout=0.3, dense=64):

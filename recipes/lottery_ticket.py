@@ -23,7 +23,7 @@ from pathlib import Path
 import keras
 import numpy as np
 from matplotlib.figure import Figure
-from sklearn.datasets import load_digits
+from small_images import digits, mnist, padded  # beside this file
 
 import kerascnn as kc
 from kerascnn._runs import write_json
@@ -43,7 +43,8 @@ def main():
     if args.quick:
         args.seeds, args.rounds, args.epochs = 1, 1, 3
     results = args.runs if args.quick else Path(__file__).parent / "results"
-    data = digits() if args.quick else mnist(args.data)
+    data = digits(4) if args.quick else mnist(args.data)
+    data = [(x[..., None] if args.quick else padded(x), y) for x, y in data]
     result = {"command": "python recipes/lottery_ticket.py", "epochs": args.epochs, "rows": []}
     versions = {"python": platform.python_version(), "keras": keras.__version__}
     result |= {"versions": versions, "backend": keras.backend.backend()}
@@ -53,21 +54,6 @@ def main():
             write_json(results / "lottery_ticket.json", result | {"summary": summary(result)})
             plot(result["rows"], results / "lottery_ticket.png")
     print("\n".join(summary(result)))
-
-
-def mnist(path):
-    if path is None:
-        parts = keras.datasets.mnist.load_data()
-    else:
-        with np.load(path) as file:
-            parts = [(file[f"x_{part}"], file[f"y_{part}"]) for part in ("train", "test")]
-    return [(np.pad(x, ((0, 0), (2, 2), (2, 2)))[..., None], y) for x, y in parts]
-
-
-def digits():
-    x, y = load_digits(return_X_y=True)
-    x = np.kron(x.reshape(-1, 8, 8) * (255 / 16), np.ones((4, 4)))[..., None].astype("uint8")
-    return (x[:1200], y[:1200]), (x[1200:], y[1200:])
 
 
 def lenet_300_100():

@@ -25,7 +25,7 @@ from pathlib import Path
 import keras
 import numpy as np
 from benchmarks.transfer import versions  # beside this file
-from sklearn.datasets import load_digits
+from small_images import digits, mnist  # beside this file
 
 import kerascnn as kc
 from kerascnn._runs import write_json
@@ -64,7 +64,9 @@ def main():
     if args.quick:
         args.steps, args.search_steps, args.widths, args.batch = 60, 30, (32, 32), 40
         args.rates, file = RATES[1:], args.runs / "mnist_regularisers.json"
-    args.images, args.labels, args.num_test = digits() if args.quick else mnist(args.data)
+    data = digits(num_train=1440) if args.quick else mnist(args.data)
+    args.images, args.labels = (np.concatenate(part) for part in zip(*data))
+    args.num_test = len(data[1][1])
     book = Book(file)
     for name, tried in TRIED.items():
         tried = [setting | {"rate": rate} for rate in args.rates for setting in tried]
@@ -171,21 +173,6 @@ def interval(error, number):
     centre = (p + z**2 / (2 * number)) / (1 + z**2 / number)
     half = z / (1 + z**2 / number) * (p * (1 - p) / number + z**2 / (4 * number**2)) ** 0.5
     return 100 * (centre - half), 100 * (centre + half)
-
-
-def mnist(path):
-    """Images and labels, the test images last, and how many these are."""
-    if path is None:
-        (x, y), (x_test, y_test) = keras.datasets.mnist.load_data()
-    else:
-        with np.load(path) as file:
-            x, y, x_test, y_test = (file[n] for n in ("x_train", "y_train", "x_test", "y_test"))
-    return np.concatenate([x, x_test]), np.concatenate([y, y_test]), len(y_test)
-
-
-def digits():
-    x, y = load_digits(return_X_y=True)
-    return (x.reshape(-1, 8, 8) * (255 / 16)).astype("uint8"), y, 357
 
 
 if __name__ == "__main__":

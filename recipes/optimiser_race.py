@@ -25,6 +25,7 @@ import keras
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from small_images import digits, mnist, padded  # beside this file
 
 import kerascnn as kc
 from kerascnn._runs import atomic_path, write_json
@@ -78,24 +79,9 @@ def path_of(optimizer, steps):
     return np.array(path)
 
 
-def digits(path, number):
+def prepared(images, labels):
     """LeNet-5's input: 32x32, paper at -0.1 and ink at 1.175."""
-    if path is None:
-        (images, labels), _ = keras.datasets.mnist.load_data()
-    else:
-        with np.load(path) as file:
-            images, labels = file["x_train"], file["y_train"]
-    padded = np.pad(images[:number], ((0, 0), (2, 2), (2, 2)))[..., None]
-    return padded * np.float32(1.275 / 255) - np.float32(0.1), labels[:number].astype("int32")
-
-
-def packaged_digits(number):
-    """The digits of scikit-learn, 8x8, enlarged to 32x32."""
-    from sklearn.datasets import load_digits
-
-    data = load_digits()
-    images = np.kron(data.images[:number], np.ones((4, 4)))[..., None]
-    return (images * 1.275 / 16 - 0.1).astype("float32"), data.target[:number].astype("int32")
+    return images * np.float32(1.275 / 255) - np.float32(0.1), labels.astype("int32")
 
 
 def lenet(optimizer="sgd"):
@@ -207,7 +193,9 @@ def main():
     args = parser.parse_args()
 
     paths = {name: path_of(make(), max(FRAMES)) for name, make in ON_SURFACE.items()}
-    data = packaged_digits(300) if args.quick else digits(args.data, 5000)
+    (images, labels), _ = digits(4, 300) if args.quick else mnist(args.data)
+    images = images[..., None] if args.quick else padded(images)
+    data = prepared(images[:5000], labels[:5000])
     number, passes = len(data[0]), 2 if args.quick else 20
     curves = {}
     for name in QUICK if args.quick else (*IN_LENET, *FULL_BATCH):

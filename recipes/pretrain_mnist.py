@@ -18,6 +18,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from small_images import mnist, padded  # beside this file
 
 import kerascnn as kc
 from kerascnn._runs import write_json
@@ -29,20 +30,12 @@ parser.add_argument("--quick", action="store_true", help="one pass over 2,000; w
 args = parser.parse_args()
 
 
-def load(path):
-    if path is None:
-        return keras.datasets.mnist.load_data()
-    with np.load(path) as file:
-        return [(file[f"x_{part}"], file[f"y_{part}"]) for part in ("train", "test")]
-
-
 def prepared(images, labels):
     """28x28 bytes, bright ink, to 32x32 with paper at -0.1 and ink at 1.175."""
-    padded = np.pad(images, ((0, 0), (2, 2), (2, 2)))[..., None]
-    return padded * np.float32(1.275 / 255) - np.float32(0.1), labels.astype("int32")
+    return padded(images) * np.float32(1.275 / 255) - np.float32(0.1), labels.astype("int32")
 
 
-(x, y), (x_test, y_test) = [prepared(*part) for part in load(args.data)]
+(x, y), (x_test, y_test) = [prepared(*part) for part in mnist(args.data)]
 held_out = (x[55000:], y[55000:])
 number, epochs = (2000, 1) if args.quick else (55000, 18)
 

@@ -27,7 +27,7 @@ from pathlib import Path
 import keras
 import numpy as np
 from benchmarks.transfer import versions  # beside this file
-from sklearn.datasets import load_digits
+from small_images import digits, mnist  # beside this file
 
 import kerascnn as kc
 from kerascnn._runs import write_json
@@ -62,7 +62,7 @@ def main():
 
 def claims(data, rates, args):
     """{claim: {arm: function of a seed that returns a number}}."""
-    (x, y), test = data
+    (x, y), test = [(images[..., None], labels) for images, labels in data]
     shape = x.shape[1:]
 
     def steps_to_target(make, seed):
@@ -146,21 +146,6 @@ def trained(make, rate, seed, x, y, steps):
     model.fit(x[rows], y[rows], batch_size=64, verbose=0)
     loss = model.evaluate(x[:1000], y[:1000], batch_size=500, verbose=0)[0]
     return model, loss if np.isfinite(loss) else float("inf")
-
-
-def mnist(path):
-    if path is None:
-        parts = keras.datasets.mnist.load_data()
-    else:
-        with np.load(path) as file:
-            parts = [(file[f"x_{part}"], file[f"y_{part}"]) for part in ("train", "test")]
-    return [(x[..., None], y) for x, y in parts]
-
-
-def digits():
-    x, y = load_digits(return_X_y=True)
-    x = x.reshape(-1, 8, 8, 1) * (255 / 16)
-    return (x[:1200], y[:1200]), (x[1200:], y[1200:])
 
 
 if __name__ == "__main__":

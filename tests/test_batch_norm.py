@@ -22,7 +22,7 @@ def test_the_mean_of_the_batches(tmp_path):
     """An oracle in NumPy, and the statistics of before do not count."""
     model, splits = network(), ["train"] * 16 + ["test"] * 4
     data = kc.data.from_arrays(IMAGES, [0, 1] * 10, batch_size=8, splits=splits).train
-    inner = keras.Model(model.input, model.layers[1].output)
+    inner = keras.Model(model.inputs[0], model.layers[1].output)
     outputs = [np.array(inner(data[i][0])) for i in range(2)]
     mean = np.mean([y.mean((0, 1, 2)) for y in outputs], axis=0)
     variance = np.mean([y.var((0, 1, 2)) for y in outputs], axis=0)

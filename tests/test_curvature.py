@@ -164,6 +164,7 @@ numpy.save(sys.argv[1], t.on_this_backend())
 """
 
 
+@pytest.mark.slow
 def test_the_same_on_jax(tmp_path):
     env = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", ON_JAX, tmp_path / "found.npy"]

@@ -144,6 +144,7 @@ def derivatives():
     )
 
 
+@pytest.mark.slow
 def test_the_same_on_jax(tmp_path):
     env = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", ON_JAX, tmp_path / "derivatives.npy"]
@@ -168,6 +169,7 @@ for samples in (2_000, 20_000):
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_samples(tmp_path):
     """The images alone are 82 MB of a file that is mapped; the activations of all would be 900."""
     command = [sys.executable, "-c", MEMORY, tmp_path / "x.npy"]

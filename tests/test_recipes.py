@@ -66,6 +66,7 @@ def test_pretrain_mnist_quick(tmp_path, shared_data):
     assert "test error" in output
 
 
+@pytest.mark.slow
 def test_lottery_ticket_quick(tmp_path):
     command = (ROOT / "recipes/lottery_ticket.py", "--quick", "--runs", tmp_path / "runs")
     first = run(tmp_path, *command)
@@ -73,6 +74,7 @@ def test_lottery_ticket_quick(tmp_path):
     assert (tmp_path / "runs/lottery_ticket.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_ensembles_quick(tmp_path):
     command = (ROOT / "recipes/ensembles.py", "--quick", "--runs", tmp_path / "runs")
     output = run(tmp_path, *command)
@@ -82,6 +84,7 @@ def test_ensembles_quick(tmp_path):
     assert run(tmp_path, *command) == output  # from what is kept
 
 
+@pytest.mark.slow
 def test_small_claims_quick(tmp_path):
     output = run(tmp_path, ROOT / "recipes/small_claims.py", "--quick")
     assert len(re.findall(r"^(steps to|loss after|test error).+ \[", output, re.M)) == 8
@@ -93,6 +96,7 @@ def test_mnist_regularisers_quick(tmp_path):
     assert not [path for path in (tmp_path / "regulariser_runs").iterdir() if path.is_dir()]
 
 
+@pytest.mark.slow
 def test_batch_growth_quick(tmp_path):
     output = run(tmp_path, ROOT / "recipes/batch_growth.py", "--quick")
     updates = [int(count) for count in re.findall(r"%, (\d+) updates", output)]

@@ -51,7 +51,15 @@ FIGURES = [  # start, std of a weight, activation, its NumPy form, verdicts of l
     pytest.param(
         normal(0.001), 0.001, "tanh", np.tanh, ["vanishing"] * 5, marks=pytest.mark.slow, id="0.001"
     ),
-    pytest.param(normal(0.01), 0.01, "tanh", np.tanh, ["fine"] * 4 + ["vanishing"], id="0.01"),
+    pytest.param(
+        normal(0.01),
+        0.01,
+        "tanh",
+        np.tanh,
+        ["fine"] * 4 + ["vanishing"],
+        marks=pytest.mark.slow,
+        id="0.01",
+    ),
     pytest.param(normal(0.05), 0.05, "tanh", np.tanh, ["saturated"] * 5, id="0.05"),
     pytest.param(
         "lecun_normal",
@@ -62,7 +70,9 @@ FIGURES = [  # start, std of a weight, activation, its NumPy form, verdicts of l
         marks=pytest.mark.slow,
         id="Xavier",
     ),
-    pytest.param("he_normal", (2 / WIDTH) ** 0.5, "relu", relu, ["fine"] * 5, id="He"),
+    pytest.param(
+        "he_normal", (2 / WIDTH) ** 0.5, "relu", relu, ["fine"] * 5, marks=pytest.mark.slow, id="He"
+    ),
 ]
 
 
@@ -119,15 +129,15 @@ def hidden(activation, **options):
 @pytest.mark.parametrize(
     ("verdict", "network"),
     [
-        ("dead", [hidden("relu", bias_initializer=keras.initializers.Constant(-99))]),
-        ("exploding", [hidden("relu", kernel_initializer=normal(2.0)) for _ in range(3)]),
-        ("exploding", [hidden("exponential", kernel_initializer=normal(99.0))]),  # infinite
-        ("vanishing", [hidden("sigmoid") for _ in range(9)]),
+        ("dead", lambda: [hidden("relu", bias_initializer=keras.initializers.Constant(-99))]),
+        ("exploding", lambda: [hidden("relu", kernel_initializer=normal(2.0)) for _ in range(3)]),
+        ("exploding", lambda: [hidden("exponential", kernel_initializer=normal(99.0))]),  # infinite
+        ("vanishing", lambda: [hidden("sigmoid") for _ in range(9)]),
     ],
 )
 def test_bad_starts(verdict, network):
     with np.errstate(invalid="ignore"):
-        found = verdicts([keras.Input((10,)), *network, layers.Dense(3)])
+        found = verdicts([keras.Input((10,)), *network(), layers.Dense(3)])
     assert list(found.values())[-2] == verdict
 
 

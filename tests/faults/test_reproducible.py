@@ -97,6 +97,7 @@ def test_tensorflow(clothing, shared_data):  # noqa: F811
     assert first == second[:3] and len({*second}) == len(second) == 4
 
 
+@pytest.mark.slow
 def test_jax():
     pytest.importorskip("jax")
     code = ("-c", TRAIN + SEEDS)
@@ -111,6 +112,7 @@ def test_without_it_two_processes_differ():
     assert first != second
 
 
+@pytest.mark.slow
 def test_the_command(clothing, tmp_path):  # noqa: F811
     options = ("--backbone", "LeNet5", "--strategy", "full", "--epochs", 1, "--reproducible")
     runs = [tmp_path / "first", tmp_path / "second"]

@@ -99,6 +99,7 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_ends_the_same(tmp_path, tickets):
     """Killed in the second round; a round has two trainings, of the ticket and of the control."""
     moment = 2

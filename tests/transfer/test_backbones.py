@@ -322,6 +322,7 @@ except ModuleNotFoundError:
 """
 
 
+@pytest.mark.slow
 def test_saved_model_opens_with_plain_keras_where_kerascnn_is_absent(tmp_path):
     names = ["MobileNet", "VGG16", "ConvNeXtTiny"]
     np.save(tmp_path / "x.npy", all_bytes())
