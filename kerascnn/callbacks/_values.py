@@ -27,5 +27,6 @@ def copied(variables):
 
 
 def assign(variables, values):
+    """Put back what `copied` returned."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
