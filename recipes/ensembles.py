@@ -37,7 +37,7 @@ from kerascnn._runs import atomic_path, write_json
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="mnist.npz or cifar10_jpegbytes.npz (default: MNIST)")
-    parser.add_argument("--members", type=int, default=5)
+    parser.add_argument("--members", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--runs", type=Path, default=Path("ensemble_runs"))
     parser.add_argument("--quick", action="store_true")

@@ -10,7 +10,7 @@ recipes/RESULTS.md, if it was run.
 As in the paper: 784-1024-1024-2048-10, ReLU, dropout of 0.5 and of 0.2 in the input, momentum 0.95,
 max-norm on all layers; strengths are chosen on 10,000 training images that are held out, then all
 60,000 are trained on. Differs: the strengths tried (the paper prints none but max-norm's 2), cosine
-decay from a rate that is chosen too, batches of 100, far fewer steps.
+decay from 0.03, batches of 100, far fewer steps.
 
 Killed, it goes on where it was, in the middle of a training too: trainings are kept in --runs and
 finished ones in the result file, recipes/results/mnist_regularisers.json. With --quick: digits of
@@ -46,7 +46,7 @@ TRIED = {  # what is chosen from, the first of equal ones
     "dropout + L2": [{"dropout": True, "l2": l2} for l2 in (1e-6, 1e-5, 3e-5)],
     "dropout + max-norm": [{"dropout": True, "max_norm": norm} for norm in (1.5, 2.0, 3.0)],
 }
-RATES = (0.01, 0.03)
+RATE = 0.03  # 0.01 leaves 2.14 % of the held-out images wrong with L2 of 1e-5, this one 1.86 %
 LATE = 0.8  # of the epochs have passed when the L1 begins
 
 
@@ -54,22 +54,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="a local mnist.npz (default: Keras downloads it)")
     parser.add_argument("--steps", type=int, default=12_000, help="of each row's last training")
-    parser.add_argument("--search-steps", type=int, default=3_000, help="of each setting tried")
+    parser.add_argument("--search-steps", type=int, default=2_000, help="of each setting tried")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--runs", type=Path, default=Path("regulariser_runs"))
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
-    args.widths, args.batch, args.rates = (1024, 1024, 2048), 100, RATES
+    args.widths, args.batch = (1024, 1024, 2048), 100
     file = Path(__file__).parent / "results" / "mnist_regularisers.json"
     if args.quick:
         args.steps, args.search_steps, args.widths, args.batch = 60, 30, (32, 32), 40
-        args.rates, file = RATES[1:], args.runs / "mnist_regularisers.json"
+        file = args.runs / "mnist_regularisers.json"
     data = digits(num_train=1440) if args.quick else mnist(args.data)
     args.images, args.labels = (np.concatenate(part) for part in zip(*data))
     args.num_test = len(data[1][1])
     book = Book(file)
     for name, tried in TRIED.items():
-        tried = [setting | {"rate": rate} for rate in args.rates for setting in tried]
         tried = tried[:1] if args.quick else tried
         held = {json.dumps(setting): book.error(args, name, setting, 0, True) for setting in tried}
         best = json.loads(min(held, key=held.get))
@@ -123,13 +122,12 @@ def train(args, name, setting, seed, steps, searching):
     )
     epochs = max(1, round(steps / data.train.num_batches))
     model = network(args, setting)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        setting["rate"], epochs * data.train.num_batches
-    )
+    schedule = keras.optimizers.schedules.CosineDecay(RATE, epochs * data.train.num_batches)
     model.compile(
         keras.optimizers.SGD(schedule, momentum=0.95),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
+        jit_compile=True,  # half the time of a step on a CPU
     )
     callbacks = []
     if "l1" in setting:

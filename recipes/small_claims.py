@@ -40,7 +40,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="a local mnist.npz (default: Keras downloads it)")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=1500, help="at most, of each training")
+    parser.add_argument("--steps", type=int, default=600, help="at most, of each training")
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
     data, rates = digits() if args.quick else mnist(args.data), RATES

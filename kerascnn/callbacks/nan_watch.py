@@ -6,28 +6,35 @@ import keras
 import numpy as np
 
 from kerascnn._errors import InputError, NonFiniteError
+from kerascnn.callbacks._state import variables
+from kerascnn.callbacks._values import assign, copied
 
 __all__ = ["NaNWatch"]
 
 _SCALES = (keras.layers.Rescaling, keras.layers.Normalization)
 _FAR = 10.0  # inputs beyond it that nothing scales make the first layers' outputs large
 _CALM = 1e4  # outputs below it do not overflow in any loss
+_BAD_WEIGHT = "A weight is NaN or infinite"
 
 
 class NaNWatch(keras.callbacks.Callback):
-    """Ends `fit` by a `NonFiniteError` in the step that makes the loss or a weight NaN or infinite.
+    """Ends `fit` by a `NonFiniteError` when the loss or a weight becomes NaN or infinite.
 
-    The message names the first layer concerned and what to try. The model gets back the weights it
-    had when the epoch began; inside `Resume` the newest checkpoint, optimiser included.
+    Every step looks at the loss, which a bad weight reaches one step later, and at moving
+    statistics, which never reach it; every `every_steps` steps and the end of an epoch look at all
+    weights. The message names the first layer concerned and what to try. The model gets back the
+    weights and the optimiser's state of the last good look, of which one copy is kept in memory;
+    inside `Resume` the newest checkpoint.
 
-    To find the layer, the weights before each step are kept in memory (one copy, and one of the
-    epoch's beginning), and the step's batch is put through the model once more with them.
+    To find the layer, the steps since the last look are made once more from there. If that does not
+    repeat the trouble, for instance because another callback changes the rate between looks, the
+    weights alone tell; `every_steps=1` finds the layer then too.
 
     Args:
         data: the training data, e.g. `data.train` or `resume.data`, if it has
             `batch(epoch, index)`; None finds the layer by its weights alone.
-        every_steps: int >= 1. Steps between looks at the weights; the loss, which they reach one
-            step later, is looked at in every step. More than 1 saves time on a GPU.
+        every_steps: int >= 1. Steps between looks at all weights. At 1 the copies cost about a
+            sixth of a step of LeNet-5, at 100 below a hundredth (recipes/RESULTS.md).
 
     Raises:
         NonFiniteError: from `fit`; an `InputError` and a `FloatingPointError`.
@@ -42,57 +49,102 @@ class NaNWatch(keras.callbacks.Callback):
     The loss is infinite in epoch 1, step 2
     """
 
-    def __init__(self, data=None, every_steps=1):
+    def __init__(self, data=None, every_steps=100):
         super().__init__()
         if not isinstance(every_steps, numbers.Integral) or every_steps < 1:
             raise InputError(f"every_steps must be an int >= 1. Received: {every_steps!r}.")
         self._batch = getattr(data, "batch", None)
         self._every_steps = every_steps
-        self._looked_at = -1  # the last step of this epoch
+        self._kept = self._moving = None
 
     def get_state(self):
-        """What `Resume` keeps: the step. The weights are in its checkpoint anyway."""
-        return {"looked_at": self._looked_at}
+        """Nothing: a run that is continued looks at its first step."""
+        return {}
 
     def set_state(self, state):
-        self._looked_at = state["looked_at"]
+        self._kept = None
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._epoch, self._looked_at = epoch, -1
-        self._good = self._before = _values(self.model)
+        self._epoch, self._kept = epoch, None
+        self._moving = None  # what is trained may differ by epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        # Not at the epoch's begin, where `Resume` puts weights back; a first step may make them.
+        if self._kept is None and self.model.built:
+            self._kept, self._step = copied(_variables(self.model)), batch
 
     def on_train_batch_end(self, batch, logs=None):
+        self._last = batch
         loss = (logs or {}).get("loss", 0.0)
-        due = (batch + 1) % self._every_steps == 0
-        values = _values(self.model) if due else None
         if not np.isfinite(loss):
-            self._stop(f"The loss is {'NaN' if np.isnan(loss) else 'infinite'}", batch)
-        if due and not all(map(_finite, values)):
-            self._stop("A weight is NaN or infinite", batch)
-        self._before = values or self._before
-        self._looked_at = batch
+            self._stop(f"The loss is {'NaN' if np.isnan(loss) else 'infinite'}")
+        if self._kept is None or batch + 1 - self._step >= self._every_steps:
+            self._look()
+            return
+        if self._moving is None:
+            self._moving = _changed(self.model, self._kept)
+        if self._moving:
+            weights = self.model.variables
+            if not all(map(_finite, copied([weights[i] for i in self._moving]))):
+                self._stop(_BAD_WEIGHT)
 
-    def _stop(self, what, batch):
-        model, steps = self.model, range(self._looked_at + 1, batch + 1)
-        values = _values(model)
-        _assign(model, self._before)
-        inputs = [self._batch(self._epoch, step)[0] for step in steps] if self._batch else []
-        rate = _rate(model.optimizer)
+    def on_epoch_end(self, epoch, logs=None):
+        if self._kept is not None:  # a step was made
+            self._look()
+
+    def _look(self):
+        """Copy everything that training changes, if all weights are good."""
+        kept = copied(_variables(self.model))
+        if not all(map(_finite, kept[: len(self.model.variables)])):
+            self._stop(_BAD_WEIGHT)
+        self._kept, self._step = kept, self._last + 1
+
+    def _stop(self, what):
+        model, step, inputs = self.model, self._last, []
+        values, rate = copied(model.variables), _rate(model.optimizer)
+        if self._kept is not None:
+            assign(_variables(model), self._kept)
+            if self._batch and getattr(model, "steps_per_execution", 1) == 1:
+                step, inputs, values = self._repeat() or (step, inputs, values)
         where, advice = _diagnosis(model, inputs, values, rate)
-        _assign(model, self._good)
+        if self._kept is not None:
+            assign(_variables(model), self._kept)
         raise NonFiniteError(
-            f"{what} in epoch {self._epoch + 1}, step {batch + 1}: {where}. "
+            f"{what} in epoch {self._epoch + 1}, step {step + 1}: {where}. "
             f"Try: {'; '.join(advice)}."
         )
 
+    def _repeat(self):
+        """Make the steps since the last look again: the first bad one, its inputs in a list and the
+        weights behind it. The model is then as before that step. None if there is no bad one.
+        """
+        model = self.model
+        model.reset_metrics()  # their means are not finite any more
+        for step in range(self._step, self._last + 1):
+            before = copied(_variables(model))
+            batch = self._batch(self._epoch, step)
+            logs = model.train_on_batch(*batch, return_dict=True)
+            values = copied(model.variables)
+            if not np.isfinite(logs["loss"]) or not all(map(_finite, values)):
+                assign(_variables(model), before)
+                return step, [batch[0]], values
+        return None
 
-def _values(model):
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in model.variables]
+
+def _variables(model):
+    """Everything that a step changes."""
+    return list(variables(model).values())
 
 
-def _assign(model, values):
-    for variable, value in zip(model.variables, values):
-        variable.assign(value)
+def _changed(model, kept):
+    """Which variables are not trained and differ from their kept values: moving statistics."""
+    return [
+        i
+        for i, (variable, value) in enumerate(zip(model.variables, kept))
+        if not variable.trainable
+        and value.dtype.kind not in "biu"
+        and not np.array_equal(keras.ops.convert_to_numpy(variable), value)
+    ]
 
 
 def _finite(value):

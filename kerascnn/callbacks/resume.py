@@ -164,10 +164,8 @@ class Resume(Forwarding):
             return
         with self._released_on_error():
             self._check_use()
-            try:
+            with self._rolled_back_on_trouble():
                 super().on_train_batch_end(batch, logs)
-            except NonFiniteError as error:
-                raise NonFiniteError(f"{error} {self._roll_back()}") from None
             if self._trained.stop_training:
                 return  # the epoch ends now, and saves
             if self._exact and (self._interrupt.requested or self._interval.is_due(done)):
@@ -176,7 +174,8 @@ class Resume(Forwarding):
 
     def on_epoch_end(self, epoch, logs=None):
         with self._released_on_error():
-            super().on_epoch_end(epoch, logs)
+            with self._rolled_back_on_trouble():
+                super().on_epoch_end(epoch, logs)
             values = {name: np.asarray(value).tolist() for name, value in logs.items()}
             self._rows.append([epoch, values])
             self._stopped = bool(self._trained.stop_training)
@@ -265,7 +264,7 @@ class Resume(Forwarding):
         training, arrays = capture(self.model, self._memories, with_metrics=step > 0)
         bad = first_bad(self._trained, arrays)
         if bad:
-            _log.warning("Not saved: %s is not finite. NaNWatch() would have stopped here.", bad)
+            _log.warning("Not saved: %s is not finite. NaNWatch names the layer.", bad)
         else:
             state = {
                 "identity": self._identity,
@@ -276,6 +275,13 @@ class Resume(Forwarding):
             }
             self._folder.save(Checkpoint(epoch, step, state, arrays))
         self._interval.begin(step)  # whether it worked or not: a full disk is no reason to hurry
+
+    @contextlib.contextmanager
+    def _rolled_back_on_trouble(self):
+        try:
+            yield
+        except NonFiniteError as error:
+            raise NonFiniteError(f"{error} {self._roll_back()}") from None
 
     def _roll_back(self):
         """Put the newest checkpoint into the model; a sentence that says so."""

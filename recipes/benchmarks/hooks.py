@@ -57,7 +57,7 @@ CALLBACKS = {
     "StochasticWeightAveraging": lambda data, folder: kc.callbacks.StochasticWeightAveraging(1),
     "Resume": lambda data, folder: kc.callbacks.Resume(folder / "run", data),
     "NaNWatch": lambda data, folder: kc.callbacks.NaNWatch(data),
-    "NaNWatch, every 100 steps": lambda data, folder: kc.callbacks.NaNWatch(data, 100),
+    "NaNWatch, every step": lambda data, folder: kc.callbacks.NaNWatch(data, 1),
 }
 
 

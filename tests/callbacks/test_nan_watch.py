@@ -67,7 +67,7 @@ class Spoiled(keras.utils.PyDataset):
 
 def failure(model, data, *callbacks, watch=None):
     """The error of a training that fails, and its `Counter`."""
-    counter = Counter()
+    counter, data.epoch = Counter(), 0
     callbacks = [counter, watch or NaNWatch(data), *callbacks]
     with pytest.raises(NonFiniteError) as caught:
         model.fit(data, epochs=3, callbacks=callbacks, shuffle=False, verbose=0)
@@ -123,27 +123,79 @@ def test_without_the_data_the_weights_tell(data):
     assert "'sequential/conv1/kernel' is the first of" in message
 
 
-def test_fewer_looks_at_the_weights(data):
-    """The statistics of `bn` turn NaN, which training's loss never sees."""
+class Poison(keras.callbacks.Callback):
+    """Spoils a weight before step `step` of the first epoch."""
 
-    class Poison(keras.callbacks.Callback):
-        def on_train_batch_begin(self, batch, logs=None):
-            if batch == 1:
-                self.model.get_layer("bn").moving_mean.assign(np.full(4, np.nan, np.float32))
+    def __init__(self, layer, name, step):
+        super().__init__()
+        self.layer, self.name, self.step = layer, name, step
 
-    for every_steps, step in ((1, 2), (3, 3)):
-        message, counter = failure(network(), data, Poison(), watch=NaNWatch(data, every_steps))
-        assert f"A weight is NaN or infinite in epoch 1, step {step}" in message
-        assert "bn/moving_mean" in message and counter.steps == step
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch == self.step:
+            weight = getattr(self.model.get_layer(self.layer), self.name)
+            weight.assign(np.full(weight.shape, np.nan, np.float32))
+
+
+@pytest.mark.parametrize("every_steps", [1, 3, 100])
+def test_moving_statistics_are_looked_at_in_every_step(data, every_steps):
+    """Training's loss never sees them."""
+    watch = NaNWatch(data, every_steps)
+    message, counter = failure(network(), data, Poison("bn", "moving_mean", 1), watch=watch)
+    assert "A weight is NaN or infinite in epoch 1, step 2" in message
+    assert "bn/moving_mean" in message and counter.steps == 2
+
+
+@pytest.mark.parametrize("layer, name", [("conv1", "kernel"), ("out", "bias")])
+def test_a_bad_weight_stops_within_a_step(data, layer, name):
+    message, counter = failure(network(), data, Poison(layer, name, 2))
+    assert counter.steps == 3 and "in epoch 1, step 3" in message
+
+
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
+@pytest.mark.parametrize("steps, told", [(4, "step 4"), (100, "step 7")])
+def test_a_weight_that_no_loss_sees(data, steps, told):
+    """It waits for the next look: after so many steps, or at the end of the epoch, of 7 here."""
+    inputs = keras.Input((12, 12, 3))
+    pooled = keras.layers.GlobalAveragePooling2D()(inputs / 255)
+    unused = keras.layers.Dense(1, name="unused")(pooled)
+    output = keras.layers.Dense(2, activation="softmax")(pooled)
+    model = keras.Model(inputs, [output, unused])
+    model.compile("sgd", [LOSS, None])
+    message, _ = failure(model, data, Poison("unused", "kernel", 1), watch=NaNWatch(data, steps))
+    assert f"A weight is NaN or infinite in epoch 1, {told}" in message
+    assert "unused/kernel" in message
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+def test_the_bad_step_is_found_again(data):
+    """A rate that jumps in the fourth step; the last look was before the first."""
+    keras.utils.clear_session()
+    messages = []
+    for every_steps in (1, 100):
+        model = network()
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay([2], [0.01, 1e12])
+        model.compile(keras.optimizers.SGD(rate, momentum=0.9), LOSS)
+        message, _ = failure(model, data, watch=NaNWatch(data, every_steps))
+        messages.append(message.replace("sequential_1", "sequential"))
+        assert all(np.isfinite(weight).all() for weight in model.get_weights())
+    assert messages[0] == messages[1] and "'conv2'" in messages[0]
+    assert int(model.optimizer.iterations) == 0
+
+
+def test_a_model_that_is_not_built_yet(data):
+    layers = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten(), keras.layers.Dense(1)]
+    model = keras.Sequential(layers)
+    model.compile(keras.optimizers.SGD(1e15), "mse")
+    message, counter = failure(model, data)
+    assert "'dense" in message and counter.steps > 1
 
 
 def test_a_healthy_training_is_left_alone(data):
     runs = []
     for callbacks in ([], [NaNWatch(data)]):
-        model = network()
+        model, data.epoch = network(), 0
         model.fit(data, epochs=2, callbacks=callbacks, shuffle=False, verbose=0)
         runs.append(model.get_weights())
-        data.epoch = 0
     for plain, watched in zip(*runs):
         np.testing.assert_array_equal(plain, watched)
 
