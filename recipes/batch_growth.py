@@ -19,6 +19,7 @@ import statistics
 from pathlib import Path
 
 import keras
+import numpy as np
 from benchmarks.transfer import versions  # beside this file
 from matplotlib.figure import Figure
 from small_images import digits, mnist  # beside this file
@@ -59,7 +60,7 @@ def main():
             "{arm}: loss {loss:.4f} ± {std:.4f}, test error {error:.2f} %, {updates} updates, "
             "{pooled:.1f} pooled deviations from the rate's decay".format(**row)
         )
-    plot(result["runs"], folder / "batch_growth.png")
+    plot(result["runs"], factor, folder / "batch_growth.png")
 
 
 def network(shape):
@@ -73,7 +74,7 @@ def network(shape):
 
 def run(arm, seed, data, factor, epochs):
     """One training; losses by epoch, the last one measured on the whole training set after it."""
-    falls, grows = [[epoch * epochs // 12 for epoch in part] for part in ARMS[arm]]
+    falls, grows = changes(arm, epochs)
     keras.utils.set_random_seed(seed)
     (x, y), test = [(images[..., None], labels) for images, labels in data]
     steps = -(-len(x) // 32)
@@ -111,17 +112,32 @@ def summary(runs):
     return rows
 
 
-def plot(runs, path):
-    figure = Figure(figsize=(6, 3.6), layout="constrained")
-    axes = figure.add_subplot(xlabel="epoch", ylabel="training loss", yscale="log")
-    colours = dict(zip(ARMS, ("#1f4e79", "#5b8c5a", "#c8553d")))
-    for run in runs:
-        label = run["arm"] if run["seed"] == 0 else None
-        epochs = range(1, len(run["losses"]) + 1)
-        axes.plot(epochs, run["losses"], color=colours[run["arm"]], linewidth=1, label=label)
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, dpi=150)
+def changes(arm, epochs):
+    """The epochs at which the rate falls, and those at which the batch grows."""
+    return [[epoch * epochs // 12 for epoch in part] for part in ARMS[arm]]
+
+
+def plot(runs, factor, path):
+    """The losses by epoch and by updates; the arms lie over each other by epoch."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    by_epoch, by_update = figure.subplots(1, 2, sharey=True)
+    epochs = len(runs[0]["losses"])
+    most = max(run["updates"] for run in runs) / epochs
+    for (arm, colour), width in zip(zip(ARMS, ("#1f4e79", "#8fbf8a", "#c8553d")), (4, 2.2, 0.9)):
+        grows = changes(arm, epochs)[1]
+        steps = [most / factor ** sum(epoch >= start for start in grows) for epoch in range(epochs)]
+        for run in runs:
+            if run["arm"] == arm:
+                label = arm if run["seed"] == 0 else None
+                line = {"color": colour, "linewidth": width, "label": label}
+                by_epoch.plot(range(1, epochs + 1), run["losses"], **line)
+                by_update.plot(np.cumsum(steps), run["losses"], **line)
+    by_epoch.set(xlabel="epoch", ylabel="training loss", yscale="log")
+    by_update.set(xlabel="updates")
+    by_update.legend(frameon=False)
+    for axes in (by_epoch, by_update):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)
 
 
 if __name__ == "__main__":

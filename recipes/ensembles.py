@@ -19,11 +19,11 @@ kept in --runs. It writes ensembles.json and .png to recipes/results. Time: not 
 
 import argparse
 import io
-import platform
 from pathlib import Path
 
 import keras
 import numpy as np
+from benchmarks.transfer import versions  # beside this file
 from matplotlib.figure import Figure
 from PIL import Image
 from small_images import digits, mnist  # beside this file
@@ -38,7 +38,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="mnist.npz or cifar10_jpegbytes.npz (default: MNIST)")
     parser.add_argument("--members", type=int, default=4)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--runs", type=Path, default=Path("ensemble_runs"))
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
@@ -52,9 +52,10 @@ def main():
     for row in rows:
         print(f"{row['kind']:{width}}  test error {row['error']:.2f} %, gain {row['gain']:+.2f}")
     results = args.runs if args.quick else Path(__file__).parent / "results"
-    result = {"command": "python recipes/ensembles.py", "data": args.source, "rows": rows}
-    result |= {"epochs": args.epochs, "members": args.members, "backend": keras.backend.backend()}
-    result |= {"versions": {"python": platform.python_version(), "keras": keras.__version__}}
+    command = "python recipes/ensembles.py"
+    command += f" --data {Path(args.data).name}" if args.data else ""
+    result = {"command": command, "data": args.source, "rows": rows}
+    result |= {"epochs": args.epochs, "members": args.members, "versions": versions()}
     write_json(results / "ensembles.json", result)
     plot(rows, args.source, results / "ensembles.png")
 

@@ -27,6 +27,19 @@ def markdown(columns, rows):
     return "\n".join([lines[0], "|" + "---|" * len(columns), *lines[1:]])
 
 
+def spread(row, digits=2):
+    return f"{row['ratio']:.{digits}f} ({row['lowest']:.{digits}f}-{row['highest']:.{digits}f})"
+
+
+def made_by(result, command):
+    """Where and how a section's figures were made."""
+    versions = result["versions"]
+    return (
+        f"{versions['cores']} cores, {versions['cpu']}; TensorFlow {versions['tensorflow']}, "
+        f"Keras {versions['keras']}.\nCommand: `{command}`."
+    )
+
+
 def demo():
     return markdown(load("demo")["columns"], load("demo")["rows"])
 
@@ -114,46 +127,149 @@ def sizes(what, rows):
 
 def reproducible():
     result = load("reproducible")
-    rows = [
-        [row["what"], f"{row['ratio']:.2f} ({row['lowest']:.2f}-{row['highest']:.2f})"]
-        for row in result["rows"]
-    ]
-    versions = result["versions"]
+    rows = [[row["what"], spread(row)] for row in result["rows"]]
     return (
         "The time that `kerascnn.reproducible` makes of 1.00; median and spread of "
         f"{result['rows'][0]['rounds']} pairs of processes.\n\n"
         f"{markdown(['work', 'time'], rows)}\n\n"
-        f"{versions['cores']} cores, {versions['cpu']}; TensorFlow {versions['tensorflow']}, "
-        f"Keras {versions['keras']}.\nCommand: `python recipes/benchmarks/reproducible.py`."
+        f"{made_by(result, 'python recipes/benchmarks/reproducible.py')}"
     )
 
 
 def resume():
     result = load("resume")
-    rows = [
-        [row["what"], f"{row['ratio']:.3f} ({row['lowest']:.3f}-{row['highest']:.3f})"]
-        for row in result["rows"]
-    ]
-    versions = result["versions"]
+    rows = [[row["what"], spread(row, 3)] for row in result["rows"]]
     return (
         "The time of an epoch (MobileNetV2, all layers, 160x160, a checkpoint of "
         f"{result['checkpoint_bytes'] / 1e6:.0f} MB at its end) that callbacks make of 1.000; "
         f"median and spread of {result['rounds']} interleaved rounds.\n\n"
         f"{markdown(['callbacks', 'time'], rows)}\n\n"
-        f"{versions['cores']} cores, {versions['cpu']}; TensorFlow {versions['tensorflow']}, "
-        f"Keras {versions['keras']}.\nCommand: `python recipes/benchmarks/resume.py`."
+        f"{made_by(result, 'python recipes/benchmarks/resume.py')}"
     )
 
 
 def hooks():
     result = load("hooks")
     rows = [[row["callback"], f"{row['ratio']:.2%}"] for row in result["rows"]]
-    versions = result["versions"]
     return (
         "The share of a training step (LeNet-5, batches of 64) that a callback takes in its hooks; "
         f"medians of {result['steps']} steps.\n\n{markdown(['callback', 'share'], rows)}\n\n"
-        f"{versions['cores']} cores, {versions['cpu']}; TensorFlow {versions['tensorflow']}, "
-        f"Keras {versions['keras']}.\nCommand: `python recipes/benchmarks/hooks.py`."
+        f"{made_by(result, 'python recipes/benchmarks/hooks.py')}"
+    )
+
+
+def lottery_cost():
+    result = load("lottery_cost")
+    rows = [[row["network"], row["batch"], spread(row, 3)] for row in result["rows"]]
+    return (
+        "The time of a training step that held masks (`kerascnn.lottery.hold`) make of 1.000; "
+        f"median and spread of {result['rows'][0]['rounds']} interleaved rounds.\n\n"
+        f"{markdown(['network', 'batch', 'time'], rows)}\n\n"
+        f"{made_by(result, 'python recipes/benchmarks/lottery.py')}"
+    )
+
+
+def regularisers():
+    result = load("mnist_regularisers")
+    rows = [
+        [
+            row["row"],
+            f"{row['error']:.2f} [{row['lowest']:.2f}, {row['highest']:.2f}]",
+            f"{row['paper']:.2f}",
+            ", ".join(f"{name} {value:g}" for name, value in row["setting"].items()),
+        ]
+        for row in result["rows"]
+    ]
+    columns = ["regulariser", "test error, % [95 %]", "paper, %", "chosen"]
+    seeds, steps = len(result["rows"][0]["errors"]), result["rows"][0]["steps"]
+    return (
+        "784-1024-1024-2048-10 on MNIST, Srivastava et al. 2014, Table 9. Strengths chosen on "
+        f"10,000 images that are held out; {steps:,} steps of 100 images, {seeds} seed(s); "
+        "Wilson's interval of 10,000 test images.\n\n"
+        f"{markdown(columns, rows)}\n\n"
+        f"{made_by(result, 'python recipes/mnist_regularisers.py')}"
+    )
+
+
+def race():
+    result = load("optimiser_race")
+    rows = [
+        [name, f"{min(curve['loss']):.4f}", curve["passes"][-1], f"{curve['seconds'][-1]:.0f}"]
+        for name, curve in sorted(result["lenet5"].items(), key=lambda item: min(item[1]["loss"]))
+    ]
+    columns = ["method", "lowest loss", "passes", "seconds"]
+    return (
+        f"LeNet-5, the loss over {result['digits']:,} MNIST digits from the same start; a pass is "
+        "as many gradients as there are digits. Customary rates, not tuned.\n\n"
+        f"{markdown(columns, rows)}\n\n![the race](results/optimiser_race.png)\n\n"
+        f"{made_by(result, result['command'])}"
+    )
+
+
+def tickets():
+    result = load("lottery_ticket")
+    lines = "\n".join(f"- {line}" for line in result["summary"])
+    return (
+        "Iterative magnitude pruning with rewinding, and the same masks with weights drawn anew "
+        f"(Frankle and Carbin 2019), {result['epochs']} passes over MNIST a round; mean "
+        "[lowest..highest] of the seeds, at the first round with at most 20 % of the weights.\n\n"
+        f"{lines}\n\n![tickets and controls](results/lottery_ticket.png)\n\n"
+        f"{made_by(result, result['command'])}"
+    )
+
+
+def ensembles():
+    result = load("ensembles")
+    rows = [
+        [row["kind"], row["networks"], f"{row['error']:.2f}", f"{row['gain']:+.2f}"]
+        for row in result["rows"]
+    ]
+    columns = ["kind", "networks at prediction", "test error, %", "gain, points"]
+    return (
+        f"A small convolutional network on {result['data']}, {result['epochs']} passes a run, "
+        f"{result['members']} members; the gain is over the mean of single networks.\n\n"
+        f"{markdown(columns, rows)}\n\n"
+        f"![errors](results/ensembles.png)\n\n{made_by(result, result['command'])}"
+    )
+
+
+def growth():
+    result = load("batch_growth")
+    rows = [
+        [
+            row["arm"],
+            f"{row['loss']:.4f} ± {row['std']:.4f}",
+            f"{row['pooled']:.2f}",
+            f"{row['updates']:,}",
+            f"{row['error']:.2f}",
+        ]
+        for row in result["rows"]
+    ]
+    columns = ["arm", "training loss", "pooled deviations apart", "updates", "test error, %"]
+    return (
+        "After epochs 6 and 9 of 12 the rate falls to a fifth, or the batch grows fivefold (Smith et "
+        "al. 2018): MNIST, "
+        f"{result['rows'][0]['seeds']} seeds.\n\n{markdown(columns, rows)}\n\n"
+        "![the losses](results/batch_growth.png)\n\n"
+        f"{made_by(result, 'python recipes/batch_growth.py')}"
+    )
+
+
+def claims():
+    result = load("small_claims")
+    rows = [
+        [
+            row["claim"],
+            row["arm"],
+            f"{row['value']:.4g}",
+            ", ".join(f"{v:.4g}" for v in row["values"]),
+        ]
+        for row in result["rows"]
+    ]
+    return (
+        f"On MNIST, at most {result['steps']:,} steps of 64 images a training.\n\n"
+        f"{markdown(['measured', 'arm', 'mean', 'by seed'], rows)}\n\n"
+        f"{made_by(result, 'python recipes/small_claims.py')}"
     )
 
 
@@ -199,6 +315,13 @@ SECTIONS = {
     "reproducible": ("Reproducible runs", reproducible),
     "resume": ("Runs that cannot be lost", resume),
     "hooks": ("Callbacks in a step", hooks),
+    "lottery_cost": ("Held masks in a step", lottery_cost),
+    "mnist_regularisers": ("Regularisers", regularisers),
+    "optimiser_race": ("Optimisers", race),
+    "lottery_ticket": ("Lottery tickets", tickets),
+    "ensembles": ("Ensembles", ensembles),
+    "batch_growth": ("Batches that grow", growth),
+    "small_claims": ("What lectures say", claims),
     "pipeline": ("Reading photos", pipeline),
 }
 

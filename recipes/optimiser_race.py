@@ -13,8 +13,8 @@ step, L-BFGS and nonlinear conjugate gradients all of them. Clocks start behind 
 that nothing is compiled within the race, and stand still while the loss is measured. Rates are the
 methods' customary ones and were not tuned; this is no race for the lowest test error either.
 
-Writes recipes/results/optimiser_race.json and .png, or into the folder of `--output`. `--quick`
-races three methods for two passes.
+Writes recipes/results/optimiser_race.json and .png. `--quick` races three methods for two passes,
+written to the folder it is started in.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from pathlib import Path
 import keras
 import matplotlib as mpl
 import numpy as np
+from benchmarks.transfer import versions  # beside this file
 from matplotlib.figure import Figure
 from small_images import digits, mnist, padded  # beside this file
 
@@ -188,9 +189,9 @@ def draw(path, paths, curves, number):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", help="a local mnist.npz (default: Keras downloads it)")
-    parser.add_argument("--output", default=Path(__file__).parent / "results", type=Path)
     parser.add_argument("--quick", action="store_true", help="three methods, packaged digits")
     args = parser.parse_args()
+    folder = Path() if args.quick else Path(__file__).parent / "results"
 
     paths = {name: path_of(make(), max(FRAMES)) for name, make in ON_SURFACE.items()}
     (images, labels), _ = digits(4, 300) if args.quick else mnist(args.data)
@@ -209,16 +210,16 @@ def main():
             f"{rows['passes'][-1]} passes, {rows['seconds'][-1]:.1f} s",
             flush=True,
         )
-    draw(args.output / "optimiser_race.png", paths, curves, number)
+    draw(folder / "optimiser_race.png", paths, curves, number)
     heights = {name: [float(surface(path[f])) for f in FRAMES] for name, path in paths.items()}
     write_json(
-        args.output / "optimiser_race.json",
+        folder / "optimiser_race.json",
         {
             "command": "python recipes/optimiser_race.py" + " --quick" * args.quick,
             "digits": number,
             "surface": {"gradients": FRAMES, "height": heights},
             "lenet5": curves,
-            "versions": {"keras": keras.__version__, "backend": keras.backend.backend()},
+            "versions": versions(),
         },
     )
 

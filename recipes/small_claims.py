@@ -122,7 +122,8 @@ def compiled(make, rate, seed):
     keras.utils.set_random_seed(seed)
     model = make()
     optimizer = keras.optimizers.SGD(rate, momentum=0.9)
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    loss = "sparse_categorical_crossentropy"
+    model.compile(optimizer, loss, metrics=["accuracy"], steps_per_execution=10)
     return model
 
 

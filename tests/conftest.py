@@ -1,5 +1,6 @@
 """Shared fixtures: real data where it is at hand, no network, quiet TensorFlow."""
 
+import gc
 import os
 import socket
 import tempfile
@@ -21,6 +22,14 @@ def shared_data(name):
     if not path.exists():
         pytest.skip(f"{name} is not in ../shared nor in $KERASCNN_TEST_DATA")
     return path
+
+
+def pytest_collection_finish():
+    """Python's collector need not walk TensorFlow's million objects again and again."""
+    import keras  # noqa: F401  (and its backend)
+
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 @pytest.fixture(name="shared_data")

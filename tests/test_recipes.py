@@ -106,7 +106,7 @@ def test_batch_growth_quick(tmp_path):
 
 
 def test_optimiser_race_quick(tmp_path):
-    output = run(tmp_path, ROOT / "recipes/optimiser_race.py", "--quick", "--output", tmp_path)
+    output = run(tmp_path, ROOT / "recipes/optimiser_race.py", "--quick")
     lowest = dict(re.findall(r"^(\S+) +loss \S+ -> (\S+) in", output, re.MULTILINE))
     assert set(lowest) == {"SGD", "Adam", "L-BFGS-B"}
     assert float(lowest["L-BFGS-B"]) < 1.8 < float(lowest["Adam"]) < 2.302  # from log(10)

@@ -8,14 +8,13 @@ Writes recipes/results/lottery_cost.json; with --quick, a few rounds, it writes 
 """
 
 import argparse
-import os
-import platform
 import statistics
 import time
 from pathlib import Path
 
 import keras
 import numpy as np
+from transfer import versions  # beside this file
 
 import kerascnn as kc
 from kerascnn._runs import write_json
@@ -51,9 +50,8 @@ def main():
         rows.append(row := measured(name, *network, rounds, args.quick))
         spread = f"({row['lowest']:.3f}-{row['highest']:.3f})"
         print(f"{name}, batch {row['batch']}: {row['ratio']:.3f} {spread}", flush=True)
-    versions = {"keras": keras.__version__, "cores": os.cpu_count(), "cpu": platform.processor()}
     if not args.quick:
-        write_json(RESULTS, {"rows": rows, "versions": versions})
+        write_json(RESULTS, {"rows": rows, "versions": versions()})
 
 
 def measured(name, build, optimizer, batch, rounds, quick):

@@ -243,7 +243,7 @@ for name in names:
 """
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("rows", ["small", pytest.param("large", marks=pytest.mark.slow)])
 def test_a_saved_model_gives_the_same_in_another_process_and_backend(backend, rows, tmp_path):
     expected = {}
