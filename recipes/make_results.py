@@ -247,9 +247,8 @@ def growth():
     ]
     columns = ["arm", "training loss", "pooled deviations apart", "updates", "test error, %"]
     return (
-        "After epochs 6 and 9 of 12 the rate falls to a fifth, or the batch grows fivefold (Smith et "
-        "al. 2018): MNIST, "
-        f"{result['rows'][0]['seeds']} seeds.\n\n{markdown(columns, rows)}\n\n"
+        "After epochs 6 and 9 of 12 the rate falls to a fifth, or the batch grows fivefold "
+        f"(Smith et al. 2018): MNIST, {result['rows'][0]['seeds']} seeds.\n\n{markdown(columns, rows)}\n\n"
         "![the losses](results/batch_growth.png)\n\n"
         f"{made_by(result, 'python recipes/batch_growth.py')}"
     )
