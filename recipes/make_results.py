@@ -110,8 +110,10 @@ def memory():
     result = load("memory")
     tables = [sizes(part, result[part]) for part in ("photos", "fits") if part in result]
     return (
-        "Anonymous memory (MB), nothing subtracted: the peak of whole processes by their photos, "
-        "and that of one process after so many fits.\n\n" + "\n\n".join(tables) + "\n\n"
+        "Anonymous memory (MB), nothing subtracted: the peak of whole processes by their photos "
+        "(fine-tuning for as many steps), and that of one process after so many fits.\n\n"
+        + "\n\n".join(tables)
+        + "\n\n"
         "Command: `python recipes/benchmarks/memory.py`."
     )
 
@@ -246,9 +248,10 @@ def growth():
         for row in result["rows"]
     ]
     columns = ["arm", "training loss", "pooled deviations apart", "updates", "test error, %"]
+    table = markdown(columns, rows)
     return (
         "After epochs 6 and 9 of 12 the rate falls to a fifth, or the batch grows fivefold "
-        f"(Smith et al. 2018): MNIST, {result['rows'][0]['seeds']} seeds.\n\n{markdown(columns, rows)}\n\n"
+        f"(Smith et al. 2018): MNIST, {result['rows'][0]['seeds']} seeds.\n\n{table}\n\n"
         "![the losses](results/batch_growth.png)\n\n"
         f"{made_by(result, 'python recipes/batch_growth.py')}"
     )

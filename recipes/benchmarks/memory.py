@@ -4,7 +4,9 @@
 
 photos: whole processes on 2,000 and on 20,000 synthetic photos, and their peak anonymous memory:
 what the process itself holds; pages of files, which the system may drop, do not count. Nothing is
-subtracted: TensorFlow itself and what is kept of each photo (path, label, hash) are in it.
+subtracted: TensorFlow itself and what is kept of each photo (path, label, hash) are in it. Both
+fine-tune for as many steps (10 epochs and 1), since the memory allocator needs some hundred steps
+of any training to reach its size.
 
 fits: anonymous memory of one process after 10 and after 50 fine-tunings (partial and full stage,
 MobileNet 0.25), and after 10 and 50 trials of Keras Tuner, whose models (ResNet-8) are
@@ -65,8 +67,10 @@ def photos(*counts):
     with tempfile.TemporaryDirectory() as folder:
         for count in counts:
             make_photos(Path(folder, str(count)), count)
-        return [row(what, counts, [peak(*way, Path(folder, str(n))) for n in counts])
-                for what, way in WAYS.items()]  # fmt: skip
+        return [
+            row(what, counts, [peak(way, Path(folder, str(n)), counts[1] // n) for n in counts])
+            for what, way in WAYS.items()
+        ]
 
 
 def make_photos(folder, count):
@@ -80,29 +84,28 @@ def make_photos(folder, count):
         Image.fromarray(small).resize((400, 300)).save(path, quality=80)
 
 
-def finetune(size, *options):
+def finetune(size, strategy):
     """The command, with the network's defaults but for its size."""
-    shared = ("--weights", "none", "--image-size", str(size), "--epochs", "1", "--output", "run")
-    return ["-m", "kerascnn", "--quiet", "finetune"], [*shared, *options]
+    options = f"--weights none --image-size {size} --strategy {strategy} --epochs EPOCHS"
+    return f"-m kerascnn --quiet finetune PHOTOS --output run {options}"
 
 
-WAYS = {  # what: (command before the photos, after them)
-    "pooled features, 128 px": (
-        ["-m", "kerascnn", "--quiet", "extract"],
-        ["--weights", "none", "--image-size", "128", "--output", "features.npz"],
-    ),
-    "features of block_12_add, 128 px": ([__file__, "--process", "boundary"], []),
-    "finetune --strategy probe, 128 px": finetune(128, "--strategy", "probe"),
-    "finetune --strategy partial, 64 px": finetune(64, "--strategy", "partial"),
-    "finetune --strategy full, 64 px": finetune(64, "--strategy", "full"),
+WAYS = {
+    "pooled features, 128 px": "-m kerascnn --quiet extract PHOTOS --output features.npz "
+    "--weights none --image-size 128",
+    "features of block_12_add, 128 px": "THIS_FILE --process boundary PHOTOS",
+    "finetune --strategy probe, 128 px": finetune(128, "probe"),
+    "finetune --strategy partial, 64 px": finetune(64, "partial"),
+    "finetune --strategy full, 64 px": finetune(64, "full"),
 }
 
 
-def peak(before, after, folder):
+def peak(way, photos, epochs):
     """Peak anonymous memory in bytes of a process that starts with an empty cache."""
+    values = {"PHOTOS": str(photos), "EPOCHS": str(epochs), "THIS_FILE": __file__}
     with tempfile.TemporaryDirectory() as work:
         environment = os.environ | {"KERASCNN_CACHE": f"{work}/cache", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        command = [sys.executable, *before, str(folder), *after]
+        command = [sys.executable, *(values.get(word, word) for word in way.split())]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, cwd=work)
         highest = watch(process)
     if process.returncode:
