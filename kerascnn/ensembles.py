@@ -8,9 +8,10 @@ import keras
 import numpy as np
 from keras import layers
 
+from kerascnn._batch_norm import recalibrate_batch_norm
 from kerascnn._errors import InputError, one_of
 
-__all__ = ["average_weights", "ensemble"]
+__all__ = ["average_weights", "ensemble", "recalibrate_batch_norm"]
 
 
 def ensemble(members, weights=None, vote="soft", model=None, name="ensemble"):

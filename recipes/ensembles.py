@@ -29,7 +29,6 @@ from PIL import Image
 from small_images import digits, mnist  # beside this file
 
 import kerascnn as kc
-from kerascnn._batch_norm import recalibrate_batch_norm
 from kerascnn._random import generator
 from kerascnn._runs import atomic_path, write_json
 
@@ -134,7 +133,8 @@ class Lab:
 
     def recalibrated(self, model):
         images = self.data["train"][0][:10_000]
-        recalibrate_batch_norm(model, [images[i : i + 500] for i in range(0, len(images), 500)])
+        batches = [images[i : i + 500] for i in range(0, len(images), 500)]
+        kc.ensembles.recalibrate_batch_norm(model, batches)
         return model
 
 

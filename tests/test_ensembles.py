@@ -5,8 +5,7 @@ from keras import layers
 
 import kerascnn as kc
 from kerascnn import InputError
-from kerascnn._batch_norm import recalibrate_batch_norm
-from kerascnn.ensembles import average_weights, ensemble
+from kerascnn.ensembles import average_weights, ensemble, recalibrate_batch_norm
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(256, size=(16, 12, 12, 3)).astype("float32")
