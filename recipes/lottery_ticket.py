@@ -5,14 +5,14 @@
 
 The paper (Frankle and Carbin 2019, arXiv:1803.03635, Fig. 3 and 4): tickets of LeNet-300-100 with
 3.6 % of the weights train as well as the whole network, with 21 % better; drawn anew they do not.
-Ours: not yet run.
+Ours: recipes/RESULTS.md.
 As in the paper: Adam at 1.2e-3 and batches of 60; each round prunes 20 % of what is left, of the
 output layer 10 %; LeNet-300-100 layer by layer with Glorot's normal start. Differs: 3 passes (there
 50,000 steps, about 55 passes); LeNet-5 is `kc.models.LeNet5(variant="modern")` with 61,470 weights,
 pruned globally (there only deeper networks are). Nothing is chosen by the test images.
 
 Killed, it goes on where it was: rounds are kept in --runs. It writes lottery_ticket.json and .png
-to recipes/results. Time: not yet measured. With --quick: 8x8 digits of scikit-learn, one round,
+to recipes/results. With --quick: 8x8 digits of scikit-learn, one round,
 written to --runs.
 """
 
