@@ -44,6 +44,7 @@ def mobilenet(shared_data):
     return shared_data("weights/mobilenet_v2_1.0_224_notop.weights.h5")
 
 
+@pytest.mark.slow
 def test_feature_extraction(tmp_path, few_photos, mobilenet):
     options = ("--weights", mobilenet, "--image-size", 128)
     output = run(tmp_path, ROOT / "recipes/feature_extraction.py", few_photos, *options)
@@ -60,6 +61,7 @@ def test_finetune(tmp_path, few_photos, mobilenet):
     assert (tmp_path / "run" / "model.keras").exists()
 
 
+@pytest.mark.slow
 def test_pretrain_mnist_quick(tmp_path, shared_data):
     data = shared_data("data/mnist.npz")
     output = run(tmp_path, ROOT / "recipes/pretrain_mnist.py", "--data", data, "--quick")

@@ -149,6 +149,7 @@ def fitted():
     return [keras.backend.backend(), seen.training, seen.testing]
 
 
+@pytest.mark.slow
 def test_the_same_on_jax():
     run = subprocess.run(
         [sys.executable, __file__],

@@ -189,9 +189,9 @@ EXACT = [  # every regime, and the one that is not flat in Keras
     ("MobileNetV3Small", {"minimalistic": True}),
     ("MobileNet", {"alpha": 0.25}),
     ("VGG16", {}),
-    ("DenseNet121", {}),
+    pytest.param("DenseNet121", {}, marks=pytest.mark.slow),
     ("EfficientNetB0", {}),
-    ("ConvNeXtTiny", {}),
+    pytest.param("ConvNeXtTiny", {}, marks=pytest.mark.slow),
 ]
 
 

@@ -346,6 +346,7 @@ def test_full_disk_is_said_in_one_sentence():
 # Other backends
 
 
+@pytest.mark.slow
 def test_features_on_jax_equal_those_on_tensorflow(tmp_path):
     pytest.importorskip("jax")
     network, weights = tiny_network(), str(tmp_path / "tiny.weights.h5")
