@@ -60,7 +60,7 @@ IN_LENET = {
     "SGD": lambda: K.SGD(0.1),
     "momentum": lambda: K.SGD(0.01, momentum=0.9),
     "Nesterov": lambda: K.SGD(0.01, momentum=0.9, nesterov=True),
-    "AdaGrad": lambda: K.Adagrad(0.01),
+    "AdaGrad": lambda: K.Adagrad(0.01, initial_accumulator_value=0.0),
     "RMSProp": lambda: K.RMSprop(),
     "Adam": lambda: K.Adam(),
     "RAdam": lambda: RAdam(),
