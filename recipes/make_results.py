@@ -196,7 +196,12 @@ def regularisers():
 def race():
     result = load("optimiser_race")
     rows = [
-        [name, f"{min(curve['loss']):.4f}", curve["passes"][-1], f"{curve['seconds'][-1]:.0f}"]
+        [
+            name,
+            f"{min(curve['loss']):.4f}",
+            f"{curve['passes'][-1]:g}",
+            f"{curve['seconds'][-1]:.0f}",
+        ]
         for name, curve in sorted(result["lenet5"].items(), key=lambda item: min(item[1]["loss"]))
     ]
     columns = ["method", "lowest loss", "passes", "seconds"]
