@@ -13,8 +13,8 @@ Ours: recipes/RESULTS.md.
 
 A small convolutional network with batch normalisation, a fifth of the training images held out to
 choose by, the test images for the table only. Killed, it goes on where it was: trained networks are
-kept in --runs. It writes ensembles.json and .png to recipes/results. With
---quick: 8x8 digits of scikit-learn, written to --runs.
+kept in --runs. It writes ensembles.json and .png to recipes/results. With --quick: 8x8 digits of
+scikit-learn, written to --runs.
 """
 
 import argparse

@@ -12,8 +12,7 @@ output layer 10 %; LeNet-300-100 layer by layer with Glorot's normal start. Diff
 pruned globally (there only deeper networks are). Nothing is chosen by the test images.
 
 Killed, it goes on where it was: rounds are kept in --runs. It writes lottery_ticket.json and .png
-to recipes/results. With --quick: 8x8 digits of scikit-learn, one round,
-written to --runs.
+to recipes/results. With --quick: 8x8 digits of scikit-learn, one round, written to --runs.
 """
 
 import argparse

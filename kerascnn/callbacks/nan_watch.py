@@ -34,7 +34,7 @@ class NaNWatch(keras.callbacks.Callback):
         data: the training data, e.g. `data.train` or `resume.data`, if it has
             `batch(epoch, index)`; None finds the layer by its weights alone.
         every_steps: int >= 1. Steps between looks at all weights. At 1 the copies cost about a
-            sixth of a step of LeNet-5, at 100 below a hundredth (recipes/RESULTS.md).
+            fifth of a step of LeNet-5, at 100 below a hundredth (recipes/RESULTS.md).
 
     Raises:
         NonFiniteError: from `fit`; an `InputError` and a `FloatingPointError`.
