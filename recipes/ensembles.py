@@ -9,7 +9,7 @@ alike the members are): the same network from several seeds; the best of a searc
 one run, here at the ends of its cosine cycles (Huang et al. 2017, arXiv:1704.00109: ResNet-110 on
 CIFAR-10 from 5.5 to 5.3 %); the mean of the weights of a run's steps (Polyak, by Keras's `use_ema`)
 and of its checkpoints (Izmailov et al. 2018, arXiv:1803.05407), with statistics estimated anew.
-Ours: recipes/RESULTS.md.
+Ours: recipes/RESULTS.md, once it was run.
 
 A small convolutional network with batch normalisation, a fifth of the training images held out to
 choose by, the test images for the table only. Killed, it goes on where it was: trained networks are
