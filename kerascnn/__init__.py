@@ -22,6 +22,7 @@ __version__ = "0.1.0"
 
 _SUBPACKAGES = (
     "arithmetic",
+    "augment",
     "callbacks",
     "constraints",
     "data",
@@ -94,6 +95,7 @@ def load_model(path, custom_objects=None, compile=True):
     _archive.check(path)
     import keras
 
+    import kerascnn.augment
     import kerascnn.constraints
     import kerascnn.initializers
     import kerascnn.layers
