@@ -7,6 +7,8 @@ import hashlib
 import itertools
 import json
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -62,9 +64,13 @@ class Examined:
 def examine(files, total, decoder, progress=True):
     """Look at files in turn, on all cores; decode those that the cache does not hold yet.
 
+    Before anything is written, its size is said above the progress bar, an upper bound, and what
+    the disk has no room for is refused.
+
     Args:
         files: iterable of (anything, function without arguments that returns a file's bytes or
-            raises an `OSError` or `InputError`).
+            raises an `OSError` or `InputError`). It must not be an iterator: where the disk has
+            little room, it is gone through twice.
         total: int, their number.
         decoder: `Decoder` with an `image_size`.
         progress: bool. A progress bar on stderr if that is a terminal.
@@ -72,6 +78,9 @@ def examine(files, total, decoder, progress=True):
     Yields:
         (anything, `Examined`) for each file, in their order. Its pixels are in the `RowStore` of
         `decoder.key` by then.
+
+    Raises:
+        InputError: the disk of the cache has no room for the decoded photos.
 
     >>> import tempfile
     >>> from kerascnn.data import Decoder
@@ -84,13 +93,17 @@ def examine(files, total, decoder, progress=True):
     look = functools.partial(_look, decoder=decoder, store=store, remembered=remembered)
     hidden = None if progress else True
     bar = tqdm(total=total, desc="Checking photos", unit="photo", disable=hidden)
-    files = iter(files)
+    unseen, left, asked = iter(files), total, False
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, bar:
         count = max(1, min(_WINDOW, _WINDOW_BYTES // store.row_bytes))
-        while window := list(itertools.islice(files, count)):
+        while window := list(itertools.islice(unseen, count)):
             names, readers = zip(*window)
             results = list(pool.map(look, readers))
-            fresh = [result for result in results if result.pixels is not None]
+            fresh = [r for r in results if r.pixels is not None and r.digest not in store]
+            left -= len(results)
+            if fresh and not asked:
+                _ask_for_room(store, remembered, files, len(fresh) + max(0, left), bar)
+                asked = True
             if fresh:
                 store.append([r.digest for r in fresh], np.stack([r.pixels for r in fresh]))
             results = [dataclasses.replace(result, pixels=None) for result in results]
@@ -123,21 +136,49 @@ def file_reader(path):
 
 
 def _look(read, decoder, store, remembered):
-    try:
-        data = read()
-    except OSError as error:
-        return Examined(None, error=f"unreadable: {error.strerror}")
-    except InputError as error:
-        return Examined(None, error=str(error))
-    digest = hashlib.sha256(data).hexdigest()
-    known = remembered.get(digest)
-    if known and (known.error or digest in store):
-        return known
+    data, found = _read(read, store, remembered)
+    if data is None:
+        return found
     try:
         pixels, notes = decoder.decode(data)
     except InputError as error:
-        return Examined(digest, error=str(error))
-    return Examined(digest, (*notes, f"bytes {len(data)}"), pixels=pixels)
+        return Examined(found.digest, error=str(error))
+    return Examined(found.digest, (*notes, f"bytes {len(data)}"), pixels=pixels)
+
+
+def _read(read, store, remembered):
+    """(bytes that must be decoded or None, `Examined` as far as it is known)."""
+    try:
+        data = read()
+    except OSError as error:
+        return None, Examined(None, error=f"unreadable: {error.strerror}")
+    except InputError as error:
+        return None, Examined(None, error=str(error))
+    digest = hashlib.sha256(data).hexdigest()
+    known = remembered.get(digest)
+    if known and (known.error or digest in store):
+        return None, known
+    return data, Examined(digest)
+
+
+def _ask_for_room(store, remembered, files, count, bar):
+    """Say how much at most `count` photos will take; refuse if the disk has less."""
+    parents = (store.folder.absolute(), *store.folder.absolute().parents)
+    with said_simply(f"{store.folder} (KERASCNN_CACHE names another place)"):
+        free = shutil.disk_usage(next(path for path in parents if path.exists())).free
+    if count * store.row_bytes > free and len(store):  # some may be there: only their bytes tell
+        looks = (_read(read, store, remembered) for _, read in files)
+        count = len({look.digest for data, look in looks if data and look.digest not in store})
+    size = tqdm.format_sizeof(count * store.row_bytes, "B")
+    what = f"{count:,} photo{'' if count == 1 else 's'}"
+    if count * store.row_bytes > free:
+        raise InputError(
+            f"{what} decoded to {' x '.join(map(str, store.shape))} would take {size} in "
+            f"{store.folder}, where {tqdm.format_sizeof(free, 'B')} are free. Free some space, let "
+            "KERASCNN_CACHE name a folder on another disk, or choose a smaller image_size."
+        )
+    if not bar.disable:
+        bar.write(f"Decoding up to {what} once: {size} in {store.folder}", file=sys.stderr)
 
 
 class _Remembered:

@@ -173,7 +173,8 @@ def inspect_directory(
 
     Raises:
         InputError: the folder is missing, empty, unreadable or nested too deep, fewer than two
-            classes are usable, a manifest does not fit, or a file is bad and `on_error="raise"`.
+            classes are usable, a manifest does not fit, the cache's disk has too little room, or
+            a file is bad and `on_error="raise"`.
 
     >>> import os, tempfile
     >>> from PIL import Image

@@ -1,6 +1,7 @@
 """Where photos come from: a folder, or TensorFlow Datasets."""
 
 import collections
+import dataclasses
 import functools
 from pathlib import Path
 
@@ -133,7 +134,7 @@ def from_tfds(
     builder = _tfds_builder(name, data_dir, download)
     wanted = [split for split in SPLITS if split in builder.info.splits]
     total = sum(builder.info.splits[split].num_examples for split in wanted)
-    examined = examine(_tfds_files(builder, wanted, name), total, decoder, progress)
+    examined = examine(_TfdsFiles(builder, wanted, name), total, decoder, progress)
     findings = collections.defaultdict(list)
     photos = without_contradictions(usable_photos(examined, findings), findings)
     similar = similar_photos(photos, decoder, progress) if group_similar else []
@@ -187,17 +188,24 @@ def _check_features(features, name):
         )
 
 
-def _tfds_files(builder, splits, name):
-    """Yield ((path, label, split), function that returns the encoded bytes) in a fixed order."""
-    import tensorflow_datasets as tfds
+@dataclasses.dataclass
+class _TfdsFiles:
+    """((path, label, split), function that returns the encoded bytes), always in one order."""
 
-    to_name = builder.info.features["label"].int2str
-    raw = {"image": tfds.decode.SkipDecoding()}
-    for split in splits:
-        rows = builder.as_dataset(split=split, decoders=raw, shuffle_files=False)
-        for i, row in enumerate(rows.as_numpy_iterator()):
-            file = (f"tfds:{name}/{split}/{i}", to_name(row["label"]), split)
-            yield file, functools.partial(bytes, row["image"])
+    builder: object
+    splits: list
+    name: str
+
+    def __iter__(self):
+        import tensorflow_datasets as tfds
+
+        to_name = self.builder.info.features["label"].int2str
+        raw = {"image": tfds.decode.SkipDecoding()}
+        for split in self.splits:
+            rows = self.builder.as_dataset(split=split, decoders=raw, shuffle_files=False)
+            for i, row in enumerate(rows.as_numpy_iterator()):
+                file = (f"tfds:{self.name}/{split}/{i}", to_name(row["label"]), split)
+                yield file, functools.partial(bytes, row["image"])
 
 
 def _first_line(error):

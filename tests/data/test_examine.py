@@ -1,7 +1,10 @@
 """Files are read in order, decoded once, and what is remembered of them may be damaged."""
 
 import multiprocessing
+import os
 import shutil
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -120,6 +123,87 @@ def test_problems_in_words():
         ("rotated by EXIF", "a.jpg"),
         ("not RGB (P), converted", "a.jpg"),
     ]
+
+
+# --- room on the disk ------------------------------------------------------------------------
+
+ROW = 8 * 8 * 3  # bytes of a decoded photo
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    """`disk(free)` sets the free bytes of every disk; returns the folders that were asked about."""
+
+    def set_free(free):
+        asked = []
+        usage = types.SimpleNamespace(free=free)
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: asked.append(path) or usage)
+        return asked
+
+    return set_free
+
+
+def stored():
+    return len(RowStore(cache_folder() / SMALL.key, SMALL.shape, "uint8"))
+
+
+def test_what_the_disk_has_no_room_for_is_refused_before_anything_is_written(files, disk, tmp_path):
+    asked = disk(143 * ROW - 1)
+    with pytest.raises(InputError) as caught:  # 7 of the first 64 are bad: known by then
+        look(files)
+    assert str(caught.value) == (
+        f"143 photos decoded to 8 x 8 x 3 would take 27.5kB in {cache_folder() / SMALL.key}, where "
+        "27.5kB are free. Free some space, let KERASCNN_CACHE name a folder on another disk, or "
+        "choose a smaller image_size."
+    )
+    assert not cache_folder().exists() and asked == [tmp_path]  # the nearest that is there
+    disk(143 * ROW)
+    assert len(look(files)) == 150 and stored() == 135
+
+
+def test_what_is_stored_needs_no_room(files, disk, make_photo, tmp_path):
+    first = look(files)
+    asked = disk(0)
+    assert look(files) == first and asked == []
+    new = make_photo(tmp_path / "new.png")
+    more = [("new", file_reader(new)), *files, ("copy", file_reader(new))]
+    with pytest.raises(InputError, match="^1 photo decoded to 8 x 8 x 3 would take 192B"):
+        look(more)
+    disk(ROW)
+    assert len(look(more)) == 152 and stored() == 136
+
+
+def test_the_rest_of_a_run_that_was_stopped_needs_room_for_itself_only(files, disk):
+    stream = examine(files, len(files), SMALL, progress=False)
+    next(stream)
+    stream.close()
+    assert stored() == 57
+    disk(78 * ROW - 1)
+    with pytest.raises(InputError, match="^8. photos decoded"):  # 78, and bad ones not seen yet
+        look(files)
+    disk(86 * ROW)
+    look(files)
+    assert stored() == 135
+
+
+def test_pixels_that_are_stored_need_no_room_when_they_are_checked_again(files, disk, monkeypatch):
+    first = look(files)
+    monkeypatch.setattr("PIL.__version__", "99.0")
+    disk(0)
+    assert look(files) == first
+
+
+def test_the_size_is_said_on_a_terminal_before_it_is_written(files, monkeypatch, capfd):
+    monkeypatch.setattr(os, "get_terminal_size", lambda *_: os.terminal_size((100, 30)))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    stream = examine(files, len(files), SMALL)
+    next(stream)
+    said = f"Decoding up to 143 photos once: 27.5kB in {cache_folder() / SMALL.key}\n"
+    assert said in capfd.readouterr().err
+    assert len(list(stream)) == 149 and "Decoding" not in capfd.readouterr().err  # said once
+    assert len(list(examine(files, len(files), SMALL))) == 150
+    out, err = capfd.readouterr()
+    assert "150/150" in err and "Decoding" not in err and out == ""
 
 
 def test_a_progress_bar_only_where_it_is_wanted(files, capfd):

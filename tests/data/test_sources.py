@@ -1,7 +1,9 @@
 """Folders and TensorFlow Datasets become the same thing: three splits of decoded photos."""
 
 import importlib.resources.abc
+import shutil
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -170,6 +172,19 @@ def test_a_tfds_data_set_is_fetched_and_decoded_once(store_tfds, monkeypatch):
         path.unlink()
     with pytest.raises(InputError, match="cached photos of this data set were deleted meanwhile"):
         again.train[0]
+
+
+def test_only_what_is_missing_of_a_tfds_data_set_needs_room(store_tfds, monkeypatch):
+    images, labels = pictures(30, 0)
+    folder = store_tfds("part", {"train": (images[:20], labels[:20])})
+    store_tfds("whole", {"train": (images, labels)})
+    from_tfds("part", 8, data_dir=folder)
+    usage = types.SimpleNamespace(free=10 * 8 * 8 * 3 - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(InputError, match="^10 photos decoded to 8 x 8 x 3 would take 1.92kB in"):
+        from_tfds("whole", 8, data_dir=folder)
+    usage.free += 1
+    assert len(from_tfds("whole", 8, data_dir=folder).inventory.photos) == 30
 
 
 def test_leaks_contradictions_and_untrained_classes_of_a_tfds_data_set(store_tfds):
