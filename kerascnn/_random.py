@@ -11,6 +11,9 @@ import numpy as np
 
 from kerascnn._errors import InputError
 
+_GOLDEN = 0x9E3779B9  # 2**32 / golden ratio: neighbouring counters start far apart
+_CHILD = 1 << 30  # counters above belong to the layers that a layer holds
+
 _asked = threading.Event()  # of this process, as the switches that `reproducible` sets
 
 
@@ -41,6 +44,69 @@ def permutation(n, *key):
     True
     """
     return generator(*key).permutation(n)
+
+
+def image_seeds(seed, epoch, indices):
+    """The seeds of images, from the run's seed, the epoch and the images' numbers.
+
+    Give them to `augment` of an augmentation layer: an image then looks the same whenever and
+    wherever it is made, in any order, in any number of threads.
+
+    Args:
+        seed: int.
+        epoch: int.
+        indices: ints from 0 to 2**32 - 1, as an int, list, NumPy array or tensor of any shape. What
+            tells the images apart: their numbers in the data set.
+
+    Returns:
+        uint32 array, or tensor where `indices` is one, of shape (*indices.shape, 2).
+
+    >>> import kerascnn as kc
+    >>> kc.augment.seeds(0, epoch=3, indices=[7, 8]).shape
+    (2, 2)
+    """
+    digest = hashlib.sha256(repr((int(seed), "augment", int(epoch))).encode()).digest()
+    run = np.frombuffer(digest[:8], "<u4").astype(np.uint32)
+    xp = np
+    if not isinstance(indices, int | list | tuple | range | np.ndarray | np.integer):
+        from keras import ops as xp
+
+    numbers = np.asarray(indices, np.uint32) if xp is np else xp.cast(indices, "uint32")
+    spread = mix_bits(xp.reshape(numbers, (-1, 1)) * np.array([_GOLDEN], np.uint32), xp)
+    return xp.reshape(mix_bits(xp.bitwise_xor(spread, run[None]), xp), (*numbers.shape, 2))
+
+
+def child_seeds(seeds, number, xp=np):
+    """Seeds of the same images for the layer `number` of several: uint32 (N, 2) of (N, 2).
+
+    >>> child_seeds(np.zeros((3, 2), "uint32"), 0).shape
+    (3, 2)
+    """
+    return hash_bits(seeds, _CHILD + 2 * number + np.arange(2), xp)
+
+
+def hash_bits(seeds, counters, xp=np):
+    """Bits as a function of (seed, counter): uint32 (N, M) of uint32 (N, 2) and ints (M,).
+
+    Made of operations that NumPy and `keras.ops` (`xp`) share, so that all backends agree.
+    """
+    places = np.asarray(counters, np.uint64) * _GOLDEN & 0xFFFFFFFF
+    first = mix_bits(seeds[:, :1] + places.astype(np.uint32)[None], xp)
+    return mix_bits(xp.bitwise_xor(first, seeds[:, 1:]), xp)
+
+
+def field_bits(keys, size, number, xp=np):
+    """uint32 (N, size) of keys, uint32 (N,): the field `number` (0 or 1) of each image."""
+    places = (np.arange(size, dtype=np.uint32) * 2 + number) * np.uint32(_GOLDEN)
+    return mix_bits(xp.reshape(keys, (-1, 1)) + places[None], xp)
+
+
+def mix_bits(h, xp=np):
+    """uint32 -> uint32 of which each bit depends on all: MurmurHash3's finaliser (Appleby 2011)."""
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        h = xp.bitwise_xor(h, xp.right_shift(h, np.array([shift], np.uint32)))
+        h = h * np.array([factor], np.uint32)
+    return xp.bitwise_xor(h, xp.right_shift(h, np.array([16], np.uint32)))
 
 
 def reproducible(seed):

@@ -5,7 +5,8 @@ import numpy as np
 from keras import ops
 
 from kerascnn._errors import InputError
-from kerascnn.augment._draws import Draws, child_seeds
+from kerascnn._random import child_seeds
+from kerascnn.augment._draws import Draws
 
 __all__ = ["ImageAugmentation"]
 
@@ -130,11 +131,15 @@ class ImageAugmentation(keras.layers.Layer):
     def _augment(self, images, seeds):
         height, width = (_float(side) for side in ops.shape(images)[1:3])
         drawn = self.draw(Draws(seeds, ops), height, width)
+        return self._in_levels(images, lambda x: self.transform(x, **drawn))
+
+    def _in_levels(self, images, change):
+        """`change` of float32 images 0-255, in the dtype and range of `images`."""
         low, high = self.value_range
         scale = 255 / (high - low)
         x = ops.cast(images, "float32")
         x = x if self.value_range == (0, 255) else (x - low) * scale
-        x = ops.clip(self.transform(x, **drawn), 0, 255)
+        x = ops.clip(change(x), 0, 255)
         x = x if self.value_range == (0, 255) else x / scale + low
         dtype = keras.backend.standardize_dtype(images.dtype)
         return ops.cast(x if "float" in dtype else ops.round(x), dtype)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kerascnn._errors import InputError
-from kerascnn._random import generator
+from kerascnn._random import child_seeds, generator, image_seeds
 from kerascnn.data.pipeline import EpochCounter
 
 __all__ = ["Augmented"]
@@ -18,15 +18,19 @@ _MIXES_LABELS = (keras.layers.MixUp, keras.layers.CutMix)
 class Augmented(EpochCounter):
     """A `Split` whose batches go through layers: made by `split.augment(layer, ...)`.
 
-    Keras's random layers draw from generators with a state, so what they draw depends on all they
-    drew before, and on the threads. Here their seeds are set before every batch, from (seed, epoch,
-    index): a batch is the same whenever and wherever it is asked for. A layer that is used here
-    must not be part of a model as well.
+    Layers of `kerascnn.augment` draw for each photo from (seed, epoch, the photo's number) and work
+    on uint8 images in NumPy and OpenCV, so `fit(..., workers=...)` may make batches in several
+    threads. Keras's random layers draw from generators with a state, so what they draw depends on
+    all they drew before, and on the threads. Here their seeds are set before every batch, from
+    (seed, epoch, index), one thread at a time. Either way a batch is the same whenever and wherever
+    it is asked for. A Keras layer that is used here must not be part of a model as well.
 
     Args:
         source: `Split`; its seed decides the draws too.
-        layers: layers that are called on float32 images (batch, H, W, C), 0-255, with
-            `training=True`, in this order. `MixUp` and `CutMix` also change the labels.
+        layers: layers of `kerascnn.augment` first, then any others, which are called on float32
+            images (batch, H, W, C), 0-255. `MixUp` and `CutMix` also change the labels.
+        training: bool. False: what the layers do without training, e.g. central crops, for
+            `validation_data`.
 
     Attributes:
         epoch: int >= 0. The epoch that is read now; may be set.
@@ -34,20 +38,22 @@ class Augmented(EpochCounter):
     Raises:
         InputError: a layer mixes labels and the split does not have `one_hot=True`.
 
+    >>> from kerascnn.augment import RandomAffine
     >>> from kerascnn.data import from_arrays
     >>> images = np.random.default_rng(0).integers(256, size=(40, 8, 8), dtype="uint8")
     >>> split = from_arrays(images, [0, 1] * 20).train
-    >>> train = split.augment(keras.layers.RandomFlip("horizontal"))
-    >>> again = split.augment(keras.layers.RandomFlip("horizontal"))
+    >>> train = split.augment(RandomAffine(flip="horizontal"), keras.layers.RandomErasing(1.0))
+    >>> again = split.augment(RandomAffine(flip="horizontal"), keras.layers.RandomErasing(1.0))
     >>> (train.batch(3, 0)[0] == again.batch(3, 0)[0]).all()
     np.True_
     """
 
-    def __init__(self, source, layers):
+    def __init__(self, source, layers, training=True):
         super().__init__()
         self.source = source
         self.layers = list(layers)
-        self._one_at_a_time = threading.Lock()  # the layers hold their seeds
+        self.training = training
+        self._one_at_a_time = threading.Lock()  # Keras's layers hold their seeds
         for layer in self.layers:
             if isinstance(layer, _MIXES_LABELS):
                 layer.dtype_policy = "float32"  # as the labels: Keras 3.15 mixes no two dtypes
@@ -68,34 +74,46 @@ class Augmented(EpochCounter):
 
     def batch(self, epoch, index):
         """Batch `index` of epoch `epoch`: (images, labels) as of the split, augmented."""
-        images, labels = self.source.batch(epoch, index)
+        chosen = self.source.numbers(epoch, index)
+        images, labels = self.source.images(chosen), self.source.targets(chosen)
+        seeds = image_seeds(self.source.seed, epoch, chosen)
         draw = generator(self.source.seed, "augment", int(epoch), int(index))
-        with self._one_at_a_time:
-            for layer in self.layers:
-                images, labels = _apply(layer, images, labels, draw)
-        images = keras.ops.convert_to_numpy(images).astype(np.float32)  # mixed precision or not
+        for number, layer in enumerate(self.layers):
+            if self.training and hasattr(layer, "augment_numpy"):  # of kerascnn.augment
+                images = _augmented(layer, images, child_seeds(seeds, number))
+            else:
+                with self._one_at_a_time:
+                    images, labels = _called(layer, images, labels, draw, self.training)
+        images = np.asarray(images).astype(np.float32)  # mixed precision or not
         return images, keras.ops.convert_to_numpy(labels)
 
     def fingerprint(self):
         """What decides the batches, as a dict of plain values."""
         layers = [[type(layer).__name__, options(layer.get_config())] for layer in self.layers]
-        return {**self.source.fingerprint(), "augment": layers}
+        return {**self.source.fingerprint(), "augment": layers, "training": self.training}
 
     def manifest(self):
         """The photos, as `Split.manifest`."""
         return self.source.manifest()
 
 
-def _apply(layer, images, labels, draw):
+def _augmented(layer, images, seeds):
+    if images.dtype == np.uint8 and layer.value_range == (0, 255):
+        return layer.augment_numpy(images, seeds)
+    return keras.ops.convert_to_numpy(layer.augment(images, seeds))  # after one of Keras's layers
+
+
+def _called(layer, images, labels, draw, training):
+    images = keras.ops.cast(images, "float32")
     if not layer.built:
-        layer(images, training=True)  # makes its seeds
+        layer(images, training=training)  # makes its seeds
     for variable in layer.variables:
         if variable.name == "seed_generator_state":
             variable.assign(np.array([draw.integers(2**31), 0]))
     if isinstance(layer, _MIXES_LABELS):
-        mixed = layer({"images": images, "labels": labels}, training=True)
-        return mixed["images"], mixed["labels"]
-    return layer(images, training=True), labels
+        mixed = layer({"images": images, "labels": labels}, training=training)
+        return keras.ops.convert_to_numpy(mixed["images"]), mixed["labels"]
+    return keras.ops.convert_to_numpy(layer(images, training=training)), labels
 
 
 def options(config):

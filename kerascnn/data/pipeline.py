@@ -65,6 +65,7 @@ class Split(EpochCounter):
         shuffle: bool. Another order each epoch, or the photos' own.
         one_hot: bool. Labels as float vectors or as ints.
         seed: int. Decides the orders.
+        name: "train", "validation" or "test", or None. Statistics are not taken of the latter two.
 
     Attributes:
         labels: int64 array (N,), indices into `class_names`.
@@ -95,8 +96,10 @@ class Split(EpochCounter):
         shuffle=False,
         one_hot=False,
         seed=0,
+        name=None,
     ):
         super().__init__()
+        self.name = name
         self._read = read
         self.decoder = decoder
         self.paths = [photo.path for photo in photos]
@@ -129,23 +132,29 @@ class Split(EpochCounter):
             return np.arange(self.num_photos)
         return _order(self.num_photos, self.seed, int(epoch))
 
+    def numbers(self, epoch, index):
+        """The photos' numbers in batch `index` of epoch `epoch`: int64 array (n,)."""
+        return self.order(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
+
     def batch(self, epoch, index):
         """Batch `index` of epoch `epoch`: (images, labels)."""
-        chosen = self.order(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
-        labels = self.labels[chosen]
-        if self.one_hot:
-            labels = np.eye(len(self.class_names), dtype=np.float32)[labels]
-        return self.images(chosen).astype(np.float32), labels
+        chosen = self.numbers(epoch, index)
+        return self.images(chosen).astype(np.float32), self.targets(chosen)
+
+    def targets(self, indices):
+        """The labels of the photos with these numbers, in the form of a batch."""
+        labels = self.labels[indices]
+        return np.eye(len(self.class_names), dtype=np.float32)[labels] if self.one_hot else labels
 
     def images(self, indices):
         """The decoded photos with these numbers: uint8 array (n, H, W, C), values 0-255."""
         return self._read([self.digests[i] for i in indices], [self.paths[i] for i in indices])
 
-    def augment(self, *layers):
+    def augment(self, *layers, training=True):
         """This split with augmentation, for `fit`: see `Augmented`."""
         from kerascnn.data.augmented import Augmented
 
-        return Augmented(self, layers)
+        return Augmented(self, layers, training)
 
     def fingerprint(self):
         """What decides the batches, as a dict of plain values: photos, labels, order, form."""
@@ -234,9 +243,16 @@ class ImageData:
         parts = {}
         for name in ("train", "validation", "test"):
             photos = [photo for photo in inventory.photos if photo.split == name]
-            options = {"batch_size": batch_size, "one_hot": one_hot, "seed": seed}
             parts[name] = Split(
-                read, photos, inventory.class_names, decoder, shuffle=name == "train", **options
+                read,
+                photos,
+                inventory.class_names,
+                decoder,
+                batch_size=batch_size,
+                shuffle=name == "train",
+                one_hot=one_hot,
+                seed=seed,
+                name=name,
             )
         return cls(**parts, decoder=decoder, inventory=inventory)
 

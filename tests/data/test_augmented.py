@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerascnn import InputError
+from kerascnn import InputError, augment
 from kerascnn.data import from_arrays
 from kerascnn.data.augmented import options
 
@@ -115,3 +115,39 @@ def test_options_of_a_layer():
     assert found["name"] == "outer" and found["layer"]["config"]["name"].endswith("mine")
     assert "seed" not in found["layer"]["config"]["kernel_initializer"]["config"]
     assert found["dtype"]["config"]["name"] == "float32"
+
+
+def ours():
+    return [augment.RandomAffine("horizontal", 20, 0.1), augment.ColorJitter()]
+
+
+def test_our_layers_draw_for_each_photo_whatever_batch_it_is_in():
+    one, many = (from_arrays(IMAGES, [0, 1] * 20, batch_size=size) for size in (1, 40))
+    pixels = many.train.augment(*ours()).batch(2, 0)[0]
+    order = many.train.order(2)
+    for place in (0, 5, 31):
+        alone = one.train.augment(*ours()).batch(2, place)[0]
+        np.testing.assert_array_equal(alone[0], pixels[place])
+    other = many.train.augment(*ours()).batch(3, 0)[0]
+    again = pixels[np.argsort(order)] != other[np.argsort(many.train.order(3))]
+    assert again.any(axis=(1, 2, 3)).all()
+
+
+def test_threads_make_the_same_batches():
+    train = split().augment(*ours(), L.RandomErasing(1.0))
+    asked = [(epoch, index) for epoch in (0, 1) for index in range(4)] * 3
+    expected = [split().augment(*ours(), L.RandomErasing(1.0)).batch(*key) for key in asked]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda key: train.batch(*key), asked))
+    assert all(same(a, b) for a, b in zip(found, expected))
+
+
+def test_our_layers_after_keras_ones_use_the_reference():
+    images, _ = split().augment(L.Resizing(6, 6), *ours()).batch(0, 0)
+    assert images.shape == (8, 6, 6, 3) and images.dtype == np.float32
+    assert (images != np.rint(images)).any()
+
+
+def test_without_training_photos_are_as_they_are():
+    plain = split().batch(1, 2)
+    assert same(split().augment(*ours(), L.RandomFlip(), training=False).batch(1, 2), plain)
