@@ -53,8 +53,8 @@ def half(image_format):
     return file.getvalue()[:2000]
 
 
-def png_claiming(side):
-    header = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+def png_claiming(width, height):
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunk = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
     return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 1) + b"IDATx" + bytes(4)
 
@@ -78,6 +78,12 @@ def animated(root, make):
     frames = [Image.new("P", (4, 4), i) for i in range(3)]
     frames[0].putpalette(range(30))
     frames[0].save(root / "cat/a.gif", save_all=True, append_images=frames[1:])
+
+
+def rotated(root, make):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    make(root / "cat" / "a.jpg", "JPEG", exif=exif)
 
 
 def sparse(root, make):
@@ -119,7 +125,7 @@ CASES = {
         {("not an image", "skipped"): [r"cat/a.jpg \(not an image\)"]},
     ),
     "too many pixels": (
-        lambda root, make: write(root, "cat/a.png", png_claiming(60_000)),
+        lambda root, make: write(root, "cat/a.png", png_claiming(60_000, 60_000)),
         8,
         {("huge", "skipped"): [r"cat/a.png \(huge: .*100,000,000.*\)"]},
     ),
@@ -146,6 +152,33 @@ CASES = {
         lambda root, make: make(root / "cat" / "a.tif", "TIFF", mode="CMYK"),
         9,
         {(r"not RGB \(CMYK\), converted", "kept"): ["cat/a.tif"]},
+    ),
+    "16 bits": (
+        lambda root, make: Image.fromarray(np.uint16([[0, 65535]])).save(root / "cat" / "a.png"),
+        9,
+        {(r"not RGB \(I;16\), converted", "kept"): ["cat/a.png"]},
+    ),
+    "palette and alpha": (
+        lambda root, make: make(root / "cat" / "a.png", mode="P", transparency=bytes(range(256))),
+        9,
+        {(r"not RGB \(P\), converted", "kept"): ["cat/a.png"]},
+    ),
+    "alpha": (
+        lambda root, make: make(root / "cat" / "a.png", mode="RGBA"),
+        9,
+        {(r"not RGB \(RGBA\), converted", "kept"): ["cat/a.png"]},
+    ),
+    "rotated by EXIF": (rotated, 9, {("rotated by EXIF", "kept"): ["cat/a.jpg"]}),
+    "one pixel wide": (lambda root, make: make(root / "cat" / "a.png", size=(90, 1)), 9, {}),
+    "40,000 pixels wide": (
+        lambda root, make: make(root / "cat" / "a.jpg", "JPEG", size=(60, 40_000)),
+        9,
+        {},
+    ),
+    "40,000 pixels wide and too many": (
+        lambda root, make: write(root, "cat/a.png", png_claiming(40_000, 3_000)),
+        8,
+        {("huge", "skipped"): [r"cat/a.png \(huge: 40000 x 3000 pixels, .* 100,000,000\)"]},
     ),
     "the same photo in two classes": (
         lambda root, make: copy(root, "cat/0.png", "dog/a.png", "cat/b.png"),
