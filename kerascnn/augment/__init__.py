@@ -3,16 +3,42 @@
 Importing it registers every layer with Keras, so that models which hold them can be loaded.
 """
 
-from kerascnn.augment._draws import seeds
+from kerascnn._random import image_seeds as seeds
 from kerascnn.augment.additive_noise import AdditiveNoise
+from kerascnn.augment.coarse_salt_and_pepper import CoarseSaltAndPepper
 from kerascnn.augment.color_jitter import ColorJitter
+from kerascnn.augment.combine import OneOf, RandomApply, Sequence
+from kerascnn.augment.dense import predict_dense
+from kerascnn.augment.fancy_pca import FancyPCA
 from kerascnn.augment.image_augmentation import ImageAugmentation
+from kerascnn.augment.label_safety import LabelSafety, label_safety
+from kerascnn.augment.preview import preview
 from kerascnn.augment.random_affine import RandomAffine
+from kerascnn.augment.random_emboss import RandomEmboss
+from kerascnn.augment.random_gamma import RandomGamma
+from kerascnn.augment.random_rgb_shift import RandomRGBShift
+from kerascnn.augment.salt_and_pepper import SaltAndPepper
+from kerascnn.augment.views import predict_photos, test_time
 
 __all__ = [
     "AdditiveNoise",
     "ColorJitter",
     "ImageAugmentation",
+    "LabelSafety",
+    "label_safety",
+    "preview",
+    "OneOf",
     "RandomAffine",
+    "predict_dense",
+    "predict_photos",
+    "RandomApply",
+    "Sequence",
     "seeds",
+    "test_time",
+    "FancyPCA",
+    "RandomGamma",
+    "RandomRGBShift",
+    "SaltAndPepper",
+    "CoarseSaltAndPepper",
+    "RandomEmboss",
 ]

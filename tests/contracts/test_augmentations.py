@@ -14,12 +14,31 @@ from kerascnn.augment import ImageAugmentation
 
 ROOT = Path(__file__).parents[2]
 SIZE = (48, 64)
+
+
+def jitter():
+    return augment.ColorJitter(0.4, 0.4, 0.4, 0.1)
+
+
+def noise():
+    return augment.AdditiveNoise()
+
+
 AUGMENTATIONS = {  # name: function that makes the layer
     "AdditiveNoise": lambda: augment.AdditiveNoise(seed=1),
     "ColorJitter": lambda: augment.ColorJitter(0.4, 0.4, 0.4, 0.1, seed=1),
+    "OneOf": lambda: augment.OneOf([jitter(), noise()], weights=[1, 2], seed=1),
+    "RandomApply": lambda: augment.RandomApply([jitter(), noise()], rate=0.8, seed=1),
     "RandomAffine": lambda: augment.RandomAffine("horizontal", 20, 0.1, 0.2, 0.2, 10, seed=1),
+    "Sequence": lambda: augment.Sequence([noise(), jitter()], seed=1),
+    "CoarseSaltAndPepper": lambda: augment.CoarseSaltAndPepper((0.1, 0.3), (0.1, 0.3), seed=1),
+    "FancyPCA": lambda: augment.FancyPCA(seed=1),
+    "RandomEmboss": lambda: augment.RandomEmboss((0.3, 0.7), seed=1),
+    "RandomGamma": lambda: augment.RandomGamma((0.5, 2), seed=1),
+    "RandomRGBShift": lambda: augment.RandomRGBShift(seed=1),
+    "SaltAndPepper": lambda: augment.SaltAndPepper((0.05, 0.1), seed=1),
 }
-COLORS_ONLY = set()  # those that refuse images of one channel
+COLORS_ONLY = {"FancyPCA", "RandomRGBShift"}  # those that refuse images of one channel
 ORDER_OF_SUMS = {}  # name: share of pixels that may differ between engines by more than two levels
 
 every_one = pytest.mark.parametrize("name", AUGMENTATIONS)
