@@ -38,3 +38,13 @@ def size_of(name, value):
             f"{name} must be an int >= 1 or (height, width). Received: {value!r}."
         ) from None
     return int(height), int(width)
+
+
+def in_color(images):
+    """`images` if their last axis is red, green and blue, else an `InputError`."""
+    if images.shape[-1] != 3:
+        raise InputError(
+            "This augmentation changes colours: it needs images of three channels. "
+            f"Received: shape {tuple(images.shape)}."
+        )
+    return images

@@ -34,6 +34,12 @@ def map_colors_kernel(image, matrix, offset):
     return cv2.transform(image, np.column_stack([matrix, offset]))
 
 
+def map_levels(image, levels):
+    """Each value v of one uint8 image becomes levels[v]: float (256,), or (256, 3) by channel."""
+    table = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+    return cv2.LUT(image, table.reshape(1, 256, -1))
+
+
 def saturation_matrix(factor, xp):
     """float32 (N, 3, 3) that blends colours with their grey; `factor` is float32 (N,)."""
     factor = xp.reshape(factor, (-1, 1, 1))
