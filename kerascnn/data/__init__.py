@@ -28,6 +28,7 @@ _HOMES = {
     "from_arrays": "arrays",
     "from_directory": "sources",
     "from_tfds": "sources",
+    "normalization": "normalizing",
     "view": "views",
 }
 

@@ -13,13 +13,28 @@ from kerascnn import layers
 
 ROOT = Path(__file__).parents[2]
 MAPS = (5, 4, 7)
+
+
+def arrays(shapes, number=8):
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=(number, *shape)).astype("float32") for shape in shapes]
+
+
+def adapted(layer):
+    layer.adapt(*arrays([MAPS]))
+    return layer
+
+
 LAYERS = {  # name: (function that makes the layer, shape of each input without its batch axis)
     "DropPath": (lambda: layers.DropPath(0.5, seed=1), MAPS),
     "FractalJoin": (lambda: layers.FractalJoin([0, 2], seed=1), MAPS, MAPS, ()),
     "FractalPath": (lambda: layers.FractalPath(3, mode="sample", seed=1), MAPS),
+    "GlobalContrastNormalization": (layers.GlobalContrastNormalization, MAPS),
     "LearnedLossWeight": (layers.LearnedLossWeight, (4,)),
     "LocalResponseNormalization": (layers.LocalResponseNormalization, MAPS),
     "Maxout": (lambda: layers.Maxout(2), (5, 4, 6)),
+    "MeanImage": (lambda: adapted(layers.MeanImage()), MAPS),
+    "MinMaxScaling": (lambda: adapted(layers.MinMaxScaling()), MAPS),
     "OrdinalOutput": (lambda: layers.OrdinalOutput(5), (6,)),
     "PartiallyConnectedConv2D": (
         lambda: layers.PartiallyConnectedConv2D([[1, 1, 0], [0, 1, 1]], 3, activation="relu"),
@@ -36,21 +51,17 @@ LAYERS = {  # name: (function that makes the layer, shape of each input without 
         lambda: layers.TrainableSubsampling(2, activation=layers.scaled_tanh),
         (5, 6, 3),
     ),
+    "Whitening": (lambda: adapted(layers.Whitening("pca", num_components=9)), MAPS),
     "ramp": (lambda: keras.layers.Activation(layers.ramp), MAPS),
     "scaled_tanh": (lambda: keras.layers.Activation(layers.scaled_tanh), (4,)),
 }
-FUNCTIONS = {"survival_rates"}  # of numbers, not of tensors
+FUNCTIONS = {"check_value_range", "survival_rates"}  # they make no layer
 INDICES = {"FractalPath"}  # their output is integer: the dtype policy and gradients pass it by
 DRAWING = [name for name, (make, *_) in LAYERS.items() if "seed" in make().get_config()]
 
 
 def test_every_layer_has_a_row():
     assert set(LAYERS) | FUNCTIONS == set(layers.__all__)
-
-
-def arrays(shapes, number=8):
-    rng = np.random.default_rng(0)
-    return [rng.normal(size=(number, *shape)).astype("float32") for shape in shapes]
 
 
 @pytest.fixture
@@ -89,7 +100,7 @@ def test_config_round_trip(row):
     y, _ = run(layer, xs)
     again = keras.layers.deserialize(keras.layers.serialize(layer))
     assert again.get_config() == layer.get_config()
-    run(again, xs)  # builds it if its config did not
+    network(again, xs)  # builds it if its config did not
     again.set_weights(layer.get_weights())
     np.testing.assert_array_equal(run(again, xs)[0], y)
 
