@@ -284,6 +284,19 @@ def pipeline():
     return load("pipeline")["table"]
 
 
+def first_epoch():
+    result = load("first_epoch")
+    cells = {(row["photos"], row["epochs"]): spread(row) for row in result["rows"]}
+    names = dict.fromkeys(row["photos"] for row in result["rows"])
+    rows = [[name, cells[name, "first"], cells[name, "later"]] for name in names]
+    columns = ["on one core, times as fast as Keras", "first epoch, all included", "later epochs"]
+    return (
+        "Against `keras.utils.image_dataset_from_directory`, which resizes without antialiasing; "
+        f"median and spread of {result['rounds']} rounds.\n\n{markdown(columns, rows)}\n\n"
+        f"{made_by(result, 'python recipes/benchmarks/first_epoch.py --photos clothing/train')}"
+    )
+
+
 def networks():
     """Speed of our networks, and how building grows with depth."""
     result = load("models")
@@ -330,6 +343,7 @@ SECTIONS = {
     "batch_growth": ("Batches that grow", growth),
     "small_claims": ("What lectures say", claims),
     "pipeline": ("Reading photos", pipeline),
+    "first_epoch": ("Reading photos, first and later epochs", first_epoch),
 }
 
 

@@ -143,6 +143,11 @@ def test_benchmark_pipeline_quick(tmp_path):
     )
 
 
+def test_benchmark_first_epoch_quick(tmp_path):
+    output = run(tmp_path, ROOT / "recipes/benchmarks/first_epoch.py", "--quick")
+    assert re.search(r"64 x 80, later: \d+\.\d\d times as fast as Keras \(", output)
+
+
 @pytest.mark.slow
 def test_benchmark_models_quick(tmp_path):
     output = run(tmp_path, ROOT / "recipes/benchmarks/models.py", "--quick", timeout=600)

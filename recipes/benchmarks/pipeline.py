@@ -54,15 +54,15 @@ def main():
         RESULTS.write_text(json.dumps(result, indent=2) + "\n")
 
 
-def make_photos(folder, count):
+def make_photos(folder, count, size=(400, 533)):
     """JPEGs of the size and weight of photos: smooth shapes with some grain."""
     draw = np.random.default_rng(0)
     for i in range(count):
         path = folder / f"class{i % 2}" / f"{i}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         shapes = Image.fromarray(draw.integers(256, size=(9, 12, 3), dtype="uint8"))
-        pixels = np.asarray(shapes.resize((533, 400), Image.Resampling.BICUBIC), np.int16)
-        grain = draw.integers(-9, 10, size=(400, 533, 1))
+        pixels = np.asarray(shapes.resize(size[::-1], Image.Resampling.BICUBIC), np.int16)
+        grain = draw.integers(-9, 10, size=(*size, 1))
         Image.fromarray(np.clip(pixels + grain, 0, 255).astype("uint8")).save(path, quality=90)
     return folder
 
