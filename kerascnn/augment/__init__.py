@@ -5,6 +5,7 @@ Importing it registers every layer with Keras, so that models which hold them ca
 
 from kerascnn._random import image_seeds as seeds
 from kerascnn.augment.additive_noise import AdditiveNoise
+from kerascnn.augment.auto_augment import AutoAugment
 from kerascnn.augment.coarse_salt_and_pepper import CoarseSaltAndPepper
 from kerascnn.augment.color_jitter import ColorJitter
 from kerascnn.augment.combine import OneOf, RandomApply, Sequence
@@ -13,11 +14,14 @@ from kerascnn.augment.fancy_pca import FancyPCA
 from kerascnn.augment.image_augmentation import ImageAugmentation
 from kerascnn.augment.label_safety import LabelSafety, label_safety
 from kerascnn.augment.preview import preview
+from kerascnn.augment.rand_augment import RandAugment
 from kerascnn.augment.random_affine import RandomAffine
 from kerascnn.augment.random_emboss import RandomEmboss
 from kerascnn.augment.random_gamma import RandomGamma
 from kerascnn.augment.random_rgb_shift import RandomRGBShift
 from kerascnn.augment.salt_and_pepper import SaltAndPepper
+from kerascnn.augment.superpixels import Superpixels
+from kerascnn.augment.trivial_augment import TrivialAugment
 from kerascnn.augment.views import predict_photos, test_time
 
 __all__ = [
@@ -33,6 +37,9 @@ __all__ = [
     "predict_photos",
     "RandomApply",
     "Sequence",
+    "RandAugment",
+    "AutoAugment",
+    "TrivialAugment",
     "seeds",
     "test_time",
     "FancyPCA",
@@ -41,4 +48,5 @@ __all__ = [
     "SaltAndPepper",
     "CoarseSaltAndPepper",
     "RandomEmboss",
+    "Superpixels",
 ]
