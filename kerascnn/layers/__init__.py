@@ -15,6 +15,7 @@ from kerascnn.layers.loss_weight import LearnedLossWeight
 from kerascnn.layers.lrn import LocalResponseNormalization
 from kerascnn.layers.maxout import Maxout
 from kerascnn.layers.mean_image import MeanImage
+from kerascnn.layers.mean_over_views import MeanOverViews
 from kerascnn.layers.min_max_scaling import MinMaxScaling
 from kerascnn.layers.ordinal import OrdinalOutput
 from kerascnn.layers.partial_conv import PartiallyConnectedConv2D
@@ -36,6 +37,7 @@ __all__ = [
     "LocalResponseNormalization",
     "Maxout",
     "MeanImage",
+    "MeanOverViews",
     "MinMaxScaling",
     "OrdinalOutput",
     "PartiallyConnectedConv2D",

@@ -13,6 +13,7 @@ from kerascnn import layers
 
 ROOT = Path(__file__).parents[2]
 MAPS = (5, 4, 7)
+CROPS = [((0, 0, 5, 4), (5, 4), (i, i, 4, 3), i == 1) for i in range(2)]
 
 
 def arrays(shapes, number=8):
@@ -34,6 +35,7 @@ LAYERS = {  # name: (function that makes the layer, shape of each input without 
     "LocalResponseNormalization": (layers.LocalResponseNormalization, MAPS),
     "Maxout": (lambda: layers.Maxout(2), (5, 4, 6)),
     "MeanImage": (lambda: adapted(layers.MeanImage()), MAPS),
+    "MeanOverViews": (lambda: layers.MeanOverViews(keras.layers.Dense(2), CROPS, (4, 3)), MAPS),
     "MinMaxScaling": (lambda: adapted(layers.MinMaxScaling()), MAPS),
     "OrdinalOutput": (lambda: layers.OrdinalOutput(5), (6,)),
     "PartiallyConnectedConv2D": (
