@@ -81,10 +81,10 @@ class Fitted(keras.layers.Layer):
     @property
     def value_range(self):
         """(smallest, largest) value of the images that the layer was fitted on; NaN before."""
-        return float(ops.convert_to_numpy(self.smallest)), float(ops.convert_to_numpy(self.largest))
+        return float(np.asarray(self.smallest.value)), float(np.asarray(self.largest.value))
 
     def call(self, x):
-        eager = _numbers(x, self.smallest, self.largest)
+        eager = _numbers(x, self.smallest.value, self.largest.value)
         if eager:
             self._check(*eager)
         return ops.cast(self.transform(ops.cast(x, "float32")), self.compute_dtype)
@@ -104,7 +104,7 @@ class Fitted(keras.layers.Layer):
 def _numbers(*tensors):
     """The tensors as arrays; None while a graph is traced, where they have no values."""
     try:
-        return [ops.convert_to_numpy(tensor) for tensor in tensors]
+        return [np.asarray(tensor) for tensor in tensors]
     except (NotImplementedError, TypeError, ValueError, AttributeError):
         return None
 
