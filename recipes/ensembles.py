@@ -12,21 +12,19 @@ and of its checkpoints (Izmailov et al. 2018, arXiv:1803.05407), with statistics
 Ours: recipes/RESULTS.md, once it was run.
 
 A small convolutional network with batch normalisation on 20,000 of the training images, 5,000
-others held out to choose by, the test images for the table only. Killed, it goes on where it was: trained networks are
-kept in --runs. It writes ensembles.json and .png to recipes/results. With --quick: 8x8 digits of
-scikit-learn, written to --runs.
+others held out to choose by, the test images for the table only. Killed, it goes on where it was:
+trained networks are kept in --runs. It writes ensembles.json and .png to recipes/results. With
+--quick: 8x8 digits of scikit-learn, written to --runs.
 """
 
 import argparse
-import io
 from pathlib import Path
 
 import keras
 import numpy as np
 from benchmarks.transfer import versions  # beside this file
 from matplotlib.figure import Figure
-from PIL import Image
-from small_images import digits, mnist  # beside this file
+from small_images import cifar, digits, mnist  # beside this file
 
 import kerascnn as kc
 from kerascnn._random import generator
@@ -66,19 +64,12 @@ def load(args):
     """(name, training set, test set), each of (uint8 images, labels)."""
     if args.data is not None and not args.quick:
         with np.load(args.data) as file:
-            if "train_jpeg" in file:
-                return "CIFAR-10 (JPEG copy)", cifar(file, "train"), cifar(file, "test")
+            from_jpeg = "train_jpeg" in file
+        if from_jpeg:
+            return "CIFAR-10 (JPEG copy)", *cifar(args.data)
     parts = digits() if args.quick else mnist(args.data)
     name = "digits of scikit-learn" if args.quick else "MNIST"
     return name, *((images[..., None], labels) for images, labels in parts)
-
-
-def cifar(file, part):
-    data, offset = file[f"{part}_jpeg"], file[f"{part}_offset"]
-    images = [
-        np.asarray(Image.open(io.BytesIO(data[a:b].tobytes()))) for a, b in zip(offset, offset[1:])
-    ]
-    return np.stack(images), file[f"y_{part}"].ravel()
 
 
 def network(shape, width=16, dropout=0.1, blocks=3):

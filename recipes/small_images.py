@@ -1,7 +1,10 @@
-"""Small images for the recipes beside this file: MNIST, and scikit-learn's digits for --quick."""
+"""Small images for the recipes beside this file, as (images, labels) for training and testing."""
+
+import io
 
 import keras
 import numpy as np
+from PIL import Image
 from sklearn.datasets import load_digits
 
 
@@ -14,6 +17,24 @@ def mnist(path=None):
         return keras.datasets.mnist.load_data()
     with np.load(path) as file:
         return [(file[f"x_{part}"], file[f"y_{part}"]) for part in ("train", "test")]
+
+
+def cifar(path=None):
+    """The same for CIFAR-10: uint8 (N, 32, 32, 3).
+
+    `path` is a local copy as JPEG bytes: {train,test}_jpeg, all files one after another,
+    {train,test}_offset, where each begins, and y_{train,test}. None lets Keras download it.
+    """
+    if path is None:
+        return [(images, labels.ravel()) for images, labels in keras.datasets.cifar10.load_data()]
+    parts = []
+    with np.load(path) as file:
+        for part in ("train", "test"):
+            data, offset = file[f"{part}_jpeg"], file[f"{part}_offset"]
+            files = [io.BytesIO(data[a:b].tobytes()) for a, b in zip(offset, offset[1:])]
+            images = np.stack([np.asarray(Image.open(one)) for one in files])
+            parts.append((images, file[f"y_{part}"].ravel()))
+    return parts
 
 
 def digits(times=1, num_train=1200):

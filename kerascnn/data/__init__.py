@@ -7,6 +7,7 @@ import importlib
 
 _HOMES = {
     "Augmented": "augmented",
+    "augment_dataset": "tf_dataset",
     "Decoder": "decode",
     "decode_file": "decode",
     "Finding": "inventory",

@@ -80,7 +80,7 @@ class Augmented(EpochCounter):
         draw = generator(self.source.seed, "augment", int(epoch), int(index))
         for number, layer in enumerate(self.layers):
             if self.training and hasattr(layer, "augment_numpy"):  # of kerascnn.augment
-                images = _augmented(layer, images, child_seeds(seeds, number))
+                images = augmented_pixels(layer, images, child_seeds(seeds, number))
             else:
                 with self._one_at_a_time:
                     images, labels = _called(layer, images, labels, draw, self.training)
@@ -97,7 +97,8 @@ class Augmented(EpochCounter):
         return self.source.manifest()
 
 
-def _augmented(layer, images, seeds):
+def augmented_pixels(layer, images, seeds):
+    """What a layer of kerascnn.augment makes of images, by the faster engine that takes them."""
     if images.dtype == np.uint8 and layer.value_range == (0, 255):
         return layer.augment_numpy(images, seeds)
     return keras.ops.convert_to_numpy(layer.augment(images, seeds))  # after one of Keras's layers
