@@ -18,12 +18,13 @@ _NEGATIVE = 0.25  # of the largest value: more than the overshoot of a sharp res
 
 
 class Fitted(keras.layers.Layer):
-    """A layer with `adapt(data)`. Subclasses define `statistics(batches)` and `transform(x)`.
+    """A layer with `adapt(data)`.
 
-    The state is float32 weights that nothing trains, and `transform` computes in float32 under any
-    dtype policy. They are NaN until `adapt`: what is compiled cannot look at numbers, and NaN does
-    not go unnoticed there. A loaded model is built before its weights come, so building says
-    nothing.
+    Subclasses make their weights and `input_spec` in `build`, and define `statistics(batches)`,
+    which returns {name of a weight: its value}, and `transform(x)`, which computes in float32 under
+    any dtype policy. The weights are float32, and nothing trains them. They are NaN until `adapt`:
+    what is compiled cannot look at numbers, and NaN does not go unnoticed there. A loaded model is
+    built before its weights come, so building says nothing.
     """
 
     def __init__(self, **kwargs):
@@ -92,8 +93,8 @@ class Fitted(keras.layers.Layer):
     def _check(self, images, *value_range):
         if np.isnan(value_range).any():
             raise InputError(
-                f"{self.name!r} knows nothing of the training images yet: call adapt(data), before "
-                "the model is used, or load weights."
+                f"{self.name!r} knows nothing of the training images yet: call adapt(data) before "
+                "the model is used, or load its weights."
             )
         warn_of_other_range(value_range, images, f"{self.name!r} was fitted on values from")
 

@@ -50,7 +50,8 @@ def check_value_range(model, images):
             f"such input. Received: images of shape {images.shape}, {len(inputs)} inputs "
             f"{[tuple(x.shape) for x in inputs]}."
         )
-    expected = _expected(model, images.shape[1:])
+    shape = [fixed or size for fixed, size in zip(inputs[0].shape[1:], images.shape[1:])]
+    expected = _expected(model, shape)
     if expected is not None:
         warn_of_other_range(expected, images, f"{model.name!r} is made for values from about")
     return expected
@@ -81,14 +82,14 @@ def _expected(model, shape):
 
 
 def _arriving(model, images):
-    """(what arrives of images at the first layer with weights, that layer or None)."""
+    """(what arrives of images at the first layer that learns or was fitted, that layer or None)."""
     if isinstance(model, keras.Sequential):
         model = keras.Model(model.inputs, model.outputs)
     x = images
     for operation in model.operations:
         if isinstance(operation, keras.layers.InputLayer):
             continue
-        if _learns(operation):
+        if _has_weights(operation):
             nested = isinstance(operation, keras.Model)
             return _arriving(operation, x) if nested else (x, operation)
         if isinstance(operation, keras.Model):
@@ -99,7 +100,7 @@ def _arriving(model, images):
     return x, None
 
 
-def _learns(operation):
+def _has_weights(operation):
     if isinstance(operation, keras.layers.Normalization):
         return False
     return bool(getattr(operation, "weights", ()))

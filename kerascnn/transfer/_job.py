@@ -16,6 +16,7 @@ from kerascnn import _graph
 from kerascnn._errors import InputError, NonFiniteError
 from kerascnn._runs import said_simply
 from kerascnn.data import cache_folder
+from kerascnn.layers import check_value_range
 from kerascnn.transfer import _training
 from kerascnn.transfer.backbones import backbone as build_backbone
 from kerascnn.transfer.choose import MUCH, Plan, compare_stages, plan
@@ -337,6 +338,9 @@ def network_for(backbone, weights, data):
             f"The backbone must lead from photos {data.image_shape} to features (N, F). "
             f"Received: {network.input_shape[1:]} to {network.output_shape}."
         )
+    if isinstance(backbone, keras.Model):
+        some = range(min(32, data.train.num_photos))
+        check_value_range(network, data.train.images(some))
     return network
 
 

@@ -64,7 +64,7 @@ def test_computes_in_float32_from_inputs_that_16_bits_do_not_hold(make, policy):
 @every_fitted_layer
 def test_without_adapt_it_refuses_and_compiled_it_is_nan(make):
     model = model_of(make())
-    with pytest.raises(InputError, match=r"call adapt\(data\), before the model is used"):
+    with pytest.raises(InputError, match=r"call adapt\(data\) before the model is used"):
         model(IMAGES)
     assert np.isnan(model.predict(IMAGES, verbose=0)).all()
     model.layers[0].adapt(IMAGES)  # what is compiled reads the weights

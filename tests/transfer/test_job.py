@@ -9,6 +9,7 @@ import pytest
 
 from kerascnn import InputError
 from kerascnn.transfer import _training, finetune
+from kerascnn.transfer._job import network_for
 from tests.transfer.conftest import SHAPES, equal, shape_data, tiny_network, tune
 
 # Keras 3.15 converts its own variables in a way that NumPy 2 deprecates.
@@ -29,6 +30,14 @@ def test_network_without_pooling_is_refused(shapes):
     maps = keras.Model(network.input, network.get_layer("stage3_relu").output)
     with pytest.raises(InputError, match=r"Received: \(32, 32, 3\) to \(None, 4, 4, 64\)"):
         finetune(shapes, maps, verbose=False)
+
+
+def test_a_network_that_was_passed_and_is_made_for_fractions_gives_a_warning(shapes):
+    layers = [keras.layers.Rescaling(2, -1), keras.layers.Flatten(), keras.layers.Dense(2)]
+    network = keras.Sequential([keras.Input((32, 32, 3)), *layers])
+    with pytest.warns(UserWarning, match="made for values from about 0 to 1, and these images"):
+        network_for(network, None, shapes)
+    network_for(tiny_network(), None, shapes)
 
 
 def test_the_network_that_was_passed_stays_as_it_is(shapes):
