@@ -6,11 +6,14 @@ Importing it registers every layer with Keras, so that models which hold them ca
 from kerascnn._random import image_seeds as seeds
 from kerascnn.augment.additive_noise import AdditiveNoise
 from kerascnn.augment.auto_augment import AutoAugment
+from kerascnn.augment.clouds import Clouds
 from kerascnn.augment.coarse_salt_and_pepper import CoarseSaltAndPepper
 from kerascnn.augment.color_jitter import ColorJitter
 from kerascnn.augment.combine import OneOf, RandomApply, Sequence
 from kerascnn.augment.dense import predict_dense
 from kerascnn.augment.fancy_pca import FancyPCA
+from kerascnn.augment.fast_snow import FastSnow
+from kerascnn.augment.fog import Fog
 from kerascnn.augment.image_augmentation import ImageAugmentation
 from kerascnn.augment.label_safety import LabelSafety, label_safety
 from kerascnn.augment.preview import preview
@@ -20,6 +23,7 @@ from kerascnn.augment.random_emboss import RandomEmboss
 from kerascnn.augment.random_gamma import RandomGamma
 from kerascnn.augment.random_rgb_shift import RandomRGBShift
 from kerascnn.augment.salt_and_pepper import SaltAndPepper
+from kerascnn.augment.snowflakes import Snowflakes
 from kerascnn.augment.superpixels import Superpixels
 from kerascnn.augment.trivial_augment import TrivialAugment
 from kerascnn.augment.views import predict_photos, test_time
@@ -49,4 +53,8 @@ __all__ = [
     "CoarseSaltAndPepper",
     "RandomEmboss",
     "Superpixels",
+    "Clouds",
+    "FastSnow",
+    "Fog",
+    "Snowflakes",
 ]

@@ -30,7 +30,7 @@ AUGMENTATIONS = {  # name: function that makes the layer
     "OneOf": lambda: augment.OneOf([jitter(), noise()], weights=[1, 2], seed=1),
     "RandomApply": lambda: augment.RandomApply([jitter(), noise()], rate=0.8, seed=1),
     "RandomAffine": lambda: augment.RandomAffine("horizontal", 20, 0.1, 0.2, 0.2, 10, seed=1),
-    "RandAugment": lambda: augment.RandAugment(3, 20, seed=1),
+    "RandAugment": lambda: augment.RandAugment(3, 17, seed=1),
     "AutoAugment": lambda: augment.AutoAugment("svhn", seed=1),
     "TrivialAugment": lambda: augment.TrivialAugment(seed=1),
     "Sequence": lambda: augment.Sequence([noise(), jitter()], seed=1),
@@ -41,6 +41,10 @@ AUGMENTATIONS = {  # name: function that makes the layer
     "RandomRGBShift": lambda: augment.RandomRGBShift(seed=1),
     "SaltAndPepper": lambda: augment.SaltAndPepper((0.05, 0.1), seed=1),
     "Superpixels": lambda: augment.Superpixels(segments=30, seed=1),
+    "Clouds": lambda: augment.Clouds(seed=1),
+    "FastSnow": lambda: augment.FastSnow(seed=1),
+    "Fog": lambda: augment.Fog(seed=1),
+    "Snowflakes": lambda: augment.Snowflakes(seed=1),
 }
 COLORS_ONLY = {"FancyPCA", "RandomRGBShift"}  # those that refuse images of one channel
 ORDER_OF_SUMS = {}  # name: share of pixels that may differ between engines by more than two levels
