@@ -15,6 +15,7 @@ from kerascnn.augment.image_augmentation import ImageAugmentation
 __all__ = ["Snowflakes"]
 
 _LAYERS = ((0.03, 0.1), (0.018, 0.3), (0.01, 0.6))  # (size, share of the flakes), nearest first
+_STEPS = (1 / 7, 2 / 7, 4 / 7)  # of a streak: each doubles the number of copies
 _PEAK = 4 / 9  # of a single number of a grid that is enlarged
 
 
@@ -31,7 +32,7 @@ class Snowflakes(ImageAugmentation):
     Args:
         flakes: (lowest, highest), >= 0: the number of flakes, about, uniform between.
         angle: float from 0 to 90, in degrees. They fall up to this away from downwards, both ways.
-        streak: (lowest, highest), from 0 to 4: how far they fall, in flakes; uniform between.
+        streak: (lowest, highest), from 0 to 3: how far they fall, in flakes; uniform between.
         value_range, seed, call arguments, shapes: see `ImageAugmentation`.
 
     Raises:
@@ -47,7 +48,7 @@ class Snowflakes(ImageAugmentation):
         super().__init__(**kwargs)
         self.flakes = rising("flakes", flakes)
         self.angle = bounded("angle", angle, 0, 90)
-        self.streak = rising("streak", streak, 0, 4)
+        self.streak = rising("streak", streak, 0, 3)
 
     def draw(self, draws, height, width):
         xp = draws.xp
@@ -63,7 +64,7 @@ class Snowflakes(ImageAugmentation):
         share = 0.0
         for number, (size, part) in enumerate(_LAYERS):
             layer = _flakes(flakes * part, keys[:, number], size, images.shape[1:3], ops)[..., None]
-            for step in (1 / 3, 2 / 3):
+            for step in _STEPS:
                 moved = warp(layer, _shift(size * step * fall, ops), "constant", 0.0)
                 layer = ops.maximum(layer, moved)
             share = ops.maximum(share, layer[..., 0])
@@ -74,7 +75,7 @@ class Snowflakes(ImageAugmentation):
         for number, (size, part) in enumerate(_LAYERS):
             key, count = keys[None, number], flakes[None] * np.float32(part)
             layer = _flakes(count, key, size, image.shape[:2], np)[0]
-            for step in (1 / 3, 2 / 3):
+            for step in _STEPS:
                 shift = _shift(size * step * fall[None], np)[0]
                 layer = np.maximum(layer, warp_kernel(layer, shift, "constant", 0.0))
             share = np.maximum(share, layer)
