@@ -187,6 +187,43 @@ def test_only_what_is_missing_of_a_tfds_data_set_needs_room(store_tfds, monkeypa
     assert len(from_tfds("whole", 8, data_dir=folder).inventory.photos) == 30
 
 
+def test_real_photos_from_tfds_are_those_of_their_folder(shared_data, store_tfds, tmp_path):
+    """A builder that was never prepared is; files keep their bytes, so all else is the same."""
+    import tensorflow_datasets as tfds
+
+    names = ["hat", "pants", "shoes"]
+    for name in names:
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for file in sorted((shared_data("data/clothing/train") / name).iterdir())[:30]:
+            (tmp_path / "photos" / name / file.name).symlink_to(file)
+
+    class FewClothes(tfds.core.GeneratorBasedBuilder):
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            label = tfds.features.ClassLabel(names=names)
+            features = {"image": tfds.features.Image(encoding_format="jpeg"), "label": label}
+            return self.dataset_info_from_configs(features=tfds.features.FeaturesDict(features))
+
+        def _split_generators(self, dl_manager):
+            return {"train": self._generate_examples()}
+
+        def _generate_examples(self):
+            for file in sorted((tmp_path / "photos").glob("*/*")):
+                yield file.name, {"image": str(file), "label": file.parent.name}
+
+    data = from_tfds("few_clothes", 64, data_dir=tmp_path / "tfds")
+    same = from_directory(tmp_path / "photos", 64)
+    assert data.class_names == same.class_names == names
+    assert [s.num_photos for s in (data.train, data.validation, data.test)] == [72, 9, 9]
+    for ours, theirs in ((data.train, same.train), (data.validation, same.validation)):
+        labels = dict(zip(theirs.digests, theirs.labels))
+        assert dict(zip(ours.digests, ours.labels)) == labels
+        order = [theirs.digests.index(digest) for digest in ours.digests]
+        np.testing.assert_array_equal(ours.images(range(9)), theirs.images(order[:9]))
+    assert len(list(cache_folder().glob("pixels-*"))) == 1  # one store for both
+
+
 def test_leaks_contradictions_and_untrained_classes_of_a_tfds_data_set(store_tfds):
     images, labels = pictures(40, 0)
     labels = np.arange(40) % 2  # no mole in training
