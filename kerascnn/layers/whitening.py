@@ -99,22 +99,21 @@ class Whitening(Fitted):
             )
         variances, vectors = np.linalg.eigh(scatter / (count - 1))
         variances, vectors = np.maximum(variances[::-1], 0), vectors[:, ::-1]
-        total = variances + self.epsilon * variances.mean()
-        if (
-            total[: self.num_components][-1]
-            <= variances[0] * len(variances) * np.finfo(np.float64).eps
-        ):
+        kept = slice(self.num_components)
+        total = variances[kept] + self.epsilon * variances.mean()
+        if total[-1] <= variances[0] * len(variances) * np.finfo(np.float64).eps:
             raise InputError(
                 f"{self.name!r} with epsilon={self.epsilon} divides by 0: some component of these "
                 f"{count} images is constant. Pass an epsilon such as 0.01."
             )
-        return {"mean": mean, "matrix": self._matrix(vectors, 1 / np.sqrt(total))}
+        return {"mean": mean, "matrix": self._matrix(vectors[:, kept], total)}
 
-    def _matrix(self, vectors, scales):
+    def _matrix(self, vectors, variances):
         if self.method == "zca":
-            return (vectors * scales) @ vectors.T
+            roots = vectors / variances**0.25
+            return roots @ roots.T  # symmetric to the bit
         largest = np.take_along_axis(vectors, abs(vectors).argmax(axis=0)[None], axis=0)
-        return (vectors * np.sign(largest) * scales)[:, : self.num_components]
+        return vectors * np.sign(largest) / np.sqrt(variances)
 
     def transform(self, x):
         rows = ops.reshape(x, (-1, self.mean.shape[0]))

@@ -13,7 +13,7 @@ def data(**options):
 
 
 def test_its_numbers_are_mean_and_variance_of_the_training_photos(shared_data, tmp_path):
-    photos = from_directory(shared_data("data/clothing"), image_size=16)
+    photos = from_directory(shared_data("data/clothing/validation"), image_size=16)
     layer = normalization(photos)
     train = photos.train.images(range(photos.train.num_photos)).reshape(-1, 3)
     np.testing.assert_allclose(layer.input_mean, train.mean(axis=0, dtype="float64"), rtol=1e-12)
@@ -22,7 +22,7 @@ def test_its_numbers_are_mean_and_variance_of_the_training_photos(shared_data, t
     model = keras.Sequential([keras.Input((16, 16, 3)), layer])
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    test = photos.test.images(range(50))
+    test = photos.test.images(range(photos.test.num_photos))
     expected = (test - train.mean(axis=0)) / train.std(axis=0)
     for network in (model, again, keras.models.clone_model(model)):
         np.testing.assert_allclose(network.predict(test, verbose=0), expected, atol=1e-4)

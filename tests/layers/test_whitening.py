@@ -55,6 +55,7 @@ def test_pca_is_that_of_scikit_learn(components):
     assert y.shape == expected.shape
     np.testing.assert_allclose(abs(y), abs(expected), atol=2e-3)  # signs are a convention
     matrix = np.asarray(layer.matrix)
+    assert layer.compute_output_shape((5, *SHAPE)) == y.shape
     assert (np.take_along_axis(matrix, abs(matrix).argmax(axis=0)[None], axis=0) > 0).all()
 
 
@@ -124,6 +125,11 @@ def test_saved_in_a_model_behind_contrast_normalisation(tmp_path):
 def test_an_option_out_of_range_gets_a_sentence(options, message):
     with pytest.raises(InputError, match=message):
         Whitening(**options)
+
+
+def test_components_that_are_not_kept_may_be_constant():
+    y = whitened(Whitening("pca", epsilon=0, num_components=9), IMAGES[:10])
+    np.testing.assert_allclose(np.cov(y.T), np.eye(9), atol=1e-3)
 
 
 def test_data_that_cannot_be_whitened_gets_a_sentence():
