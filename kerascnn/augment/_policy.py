@@ -88,8 +88,8 @@ def apply_operation(images, number, value):
         images: float32 (N, H, W, C) of whole numbers from 0 to 255.
         number: int32 (N,), places in NAMES. value: float32 (N,).
     """
-    height, width = ops.shape(images)[1:3]
-    matrices = _geometry(number, value, (height, width), ops)
+    size = [ops.convert_to_tensor(side, "float32") for side in ops.shape(images)[1:3]]
+    matrices = _geometry(number, value, size, ops)
     number = ops.reshape(number, (-1, 1, 1, 1))
     changed = ops.where(
         number < NUMBERS["ShearX"],

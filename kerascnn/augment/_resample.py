@@ -1,5 +1,6 @@
 """A part of each image, resized with antialiasing: on every backend and by Pillow."""
 
+import keras
 import numpy as np
 from keras import ops
 from PIL import Image
@@ -28,6 +29,15 @@ def crop_resize_kernel(image, box, size):
     planes = image[..., 0] if image.shape[-1] == 1 else image
     resized = Image.fromarray(planes).resize(size[::-1], Image.Resampling.BILINEAR, corners)
     return np.asarray(resized)
+
+
+def crop_resize_all(images, box, size):
+    """The same rectangle of all images (N, H, W, C), in their own dtype and range."""
+    sides = [ops.convert_to_tensor(side, "float32") for side in box]
+    boxes = ops.stack(sides)[None] + ops.zeros((ops.shape(images)[0], 1))
+    resized = crop_resize(ops.cast(images, "float32"), boxes, size)
+    dtype = keras.backend.standardize_dtype(images.dtype)
+    return ops.cast(resized if "float" in dtype else ops.round(resized), dtype)
 
 
 def _weights(start, length, before, after):

@@ -67,8 +67,8 @@ def shifted(images, left, top, size, fill_value=0.0):
     Args:
         images: float32 (N, H, W, C). left, top: int32 (N,), may be negative. size: (height, width).
     """
-    columns = ops.reshape(left, (-1, 1, 1)) + np.arange(size[1], dtype=np.int32)[None, None]
-    rows = ops.reshape(top, (-1, 1, 1)) + np.arange(size[0], dtype=np.int32)[None, :, None]
+    columns = ops.reshape(left, (-1, 1, 1)) + ops.arange(size[1], dtype="int32")[None, None]
+    rows = ops.reshape(top, (-1, 1, 1)) + ops.arange(size[0], dtype="int32")[None, :, None]
     return _read(images, columns + 0 * rows, rows + 0 * columns, "constant", fill_value)
 
 
