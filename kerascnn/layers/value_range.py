@@ -30,7 +30,8 @@ def check_value_range(model, images):
         images: array (N, H, W, C), one batch as `fit` or `predict` gets it.
 
     Returns:
-        (low, high), the values that the model is made for, or None if nothing tells.
+        (low, high), around which values the model is made for, or None if nothing tells: the
+        range that was fitted, what becomes -1 to 1, or one deviation around a mean.
 
     Raises:
         InputError: the model has not one input of images.
@@ -53,7 +54,7 @@ def check_value_range(model, images):
     shape = [fixed or size for fixed, size in zip(inputs[0].shape[1:], images.shape[1:])]
     expected = _expected(model, shape)
     if expected is not None:
-        warn_of_other_range(expected, images, f"{model.name!r} is made for values from about")
+        warn_of_other_range(expected, images, f"{model.name!r} is made for values around")
     return expected
 
 

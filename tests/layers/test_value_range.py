@@ -80,9 +80,7 @@ def test_a_model_of_bytes_is_given_fractions(make):
     assert -280 < low < 130 < 180 < high < 290
     check_value_range(model, PHOTOS[:1] / 3)
     for scaled in (PHOTOS / 255, PHOTOS / 127.5 - 1, (PHOTOS / 255 - 0.45) / 0.225):
-        with pytest.warns(
-            UserWarning, match="is made for values from about .*, and these images have"
-        ):
+        with pytest.warns(UserWarning, match="is made for values around .*, and these images have"):
             assert check_value_range(model, scaled) == (low, high)
 
 
@@ -98,7 +96,7 @@ def test_a_model_of_fractions_is_given_bytes(make):
     model = make()
     low, high = check_value_range(model, PHOTOS / 255)
     assert -0.1 < low < high < 1.1
-    with pytest.warns(UserWarning, match="is made for values from about .*, and these images have"):
+    with pytest.warns(UserWarning, match="is made for values around .*, and these images have"):
         check_value_range(model, PHOTOS)
 
 
@@ -125,7 +123,7 @@ def test_where_nothing_tells_nothing_is_said(make):
 
 def test_a_saved_model_is_checked_as_it_was(tmp_path):
     network(fitted(MeanImage())).save(tmp_path / "model.keras")
-    with pytest.warns(UserWarning, match="from about 0 to 255, and these images have 0 to 1:"):
+    with pytest.warns(UserWarning, match="around 0 to 255, and these images have 0 to 1:"):
         check_value_range(kc.load_model(tmp_path / "model.keras"), PHOTOS / 255)
 
 

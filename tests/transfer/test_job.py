@@ -35,7 +35,7 @@ def test_network_without_pooling_is_refused(shapes):
 def test_a_network_that_was_passed_and_is_made_for_fractions_gives_a_warning(shapes):
     layers = [keras.layers.Rescaling(2, -1), keras.layers.Flatten(), keras.layers.Dense(2)]
     network = keras.Sequential([keras.Input((32, 32, 3)), *layers])
-    with pytest.warns(UserWarning, match="made for values from about 0 to 1, and these images"):
+    with pytest.warns(UserWarning, match="made for values around 0 to 1, and these images"):
         network_for(network, None, shapes)
     network_for(tiny_network(), None, shapes)
 
