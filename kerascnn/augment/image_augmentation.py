@@ -87,10 +87,7 @@ class ImageAugmentation(keras.layers.Layer):
     def call(self, images, training=True):
         if not training:
             return _batched(self.at_rest, images)
-        generator = self.seed_generator.next()
-        return _batched(
-            lambda x: self.augment(x, _seeds_of_call(generator, ops.shape(x)[0])), images
-        )
+        return _batched(lambda x: self.augment(x, self._next_seeds(ops.shape(x)[0])), images)
 
     def augment(self, images, seeds):
         """The images as their seeds say: a pure function, on every backend.
@@ -127,6 +124,9 @@ class ImageAugmentation(keras.layers.Layer):
         return self._augment_numpy(images, seeds)
 
     # --- how it is done -----------------------------------------------------------------------
+
+    def _next_seeds(self, count):
+        return _seeds_of_call(self.seed_generator.next(), count)
 
     def _augment(self, images, seeds):
         height, width = (_float(side) for side in ops.shape(images)[1:3])
