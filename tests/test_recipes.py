@@ -61,6 +61,13 @@ def test_finetune(tmp_path, few_photos, mobilenet):
     assert (tmp_path / "run" / "model.keras").exists()
 
 
+def test_test_time_views_quick(tmp_path, few_photos, shared_data):
+    weights = shared_data("weights/mobilenet_0.25_128_notop.weights.h5")
+    command = (ROOT / "recipes/test_time_views.py", few_photos, "--weights", weights, "--quick")
+    output = run(tmp_path, *command)
+    assert len(re.findall(r"^.+: \d+\.\d%, gain [+-]\d+\.\d points$", output, re.M)) == 6
+
+
 @pytest.mark.slow
 def test_pretrain_mnist_quick(tmp_path, shared_data):
     data = shared_data("data/mnist.npz")

@@ -84,18 +84,14 @@ def _scales(scales, smallest):
 def _at_any_size(network):
     """The same network for images of any size, with copies of its weights."""
     network = flatten(network)
-    nested = [layer.name for layer in network.layers if isinstance(layer, keras.Model)]
-    if nested:
-        raise InputError(
-            f"{network.name!r} holds the nested model {nested[0]!r}, whose input size is fixed. "
-            "Build one flat model: kerascnn.transfer.backbone or input_tensor=... does."
-        )
     if any(isinstance(layer, keras.layers.Flatten) for layer in network.layers):
         return to_fully_convolutional(network)
     first = network.inputs[0]
     images = keras.Input((None, None, first.shape[-1]), dtype=first.dtype, name=first.name)
     try:
         dense = keras.models.clone_model(network, input_tensors=images)
+        larger = [2 * side for side in first.shape[1:3]]
+        dense(keras.KerasTensor((1, *larger, first.shape[-1]), dtype=first.dtype))
     except Exception as error:  # a layer of fixed size raises almost anything
         raise _fixed(network) from error
     if dense.output_shape != network.output_shape or len(dense.output_shape) != 2:
@@ -106,8 +102,8 @@ def _at_any_size(network):
 
 def _fixed(network):
     return InputError(
-        f"{network.name!r} cannot read images of other sizes: dense evaluation needs a classifier "
-        "that ends in Flatten and dense layers, or in global average pooling and what follows it."
+        f"{network.name!r} cannot read images of other sizes: dense evaluation needs one flat "
+        "model that ends in Flatten and dense layers, or in global pooling and what follows it."
     )
 
 
