@@ -21,6 +21,7 @@ from kerascnn.augment.image_augmentation import ImageAugmentation
 from kerascnn.augment.label_safety import LabelSafety, label_safety
 from kerascnn.augment.lens_distortion import LensDistortion
 from kerascnn.augment.pad_and_crop import PadAndCrop
+from kerascnn.augment.presets import preset
 from kerascnn.augment.preview import preview
 from kerascnn.augment.rand_augment import RandAugment
 from kerascnn.augment.random_affine import RandomAffine
@@ -29,6 +30,7 @@ from kerascnn.augment.random_gamma import RandomGamma
 from kerascnn.augment.random_rgb_shift import RandomRGBShift
 from kerascnn.augment.salt_and_pepper import SaltAndPepper
 from kerascnn.augment.scale_jitter import ScaleJitter
+from kerascnn.augment.search import search_policy
 from kerascnn.augment.snowflakes import Snowflakes
 from kerascnn.augment.superpixels import Superpixels
 from kerascnn.augment.trivial_augment import TrivialAugment
@@ -55,6 +57,8 @@ __all__ = [
     "PadAndCrop",
     "CropAndPad",
     "LensDistortion",
+    "preset",
+    "search_policy",
     "seeds",
     "test_time",
     "FancyPCA",

@@ -33,7 +33,7 @@ class LensDistortion(ImageAugmentation):
     True
     """
 
-    def __init__(self, strength=0.2, fill_mode="reflect", fill_value=0.0, **kwargs):
+    def __init__(self, strength=0.3, fill_mode="reflect", fill_value=0.0, **kwargs):
         super().__init__(**kwargs)
         self.strength = bounded("strength", strength, 0, 0.33)
         self.fill_mode, self.fill_value = checked_fill(fill_mode, fill_value)
