@@ -93,14 +93,11 @@ def predict_photos(model, photos, views="144-crop", batch_size=32):
     one_of(views, _crops.VIEWS, "views")
     photos = _photos.listed(photos)
     shown = _views_of(photos, views, size, network.input_shape[-1])
-    total, count = 0.0, np.zeros(len(photos))
+    total, count = np.zeros((len(photos), *network.output_shape[1:])), np.zeros(len(photos))
     for numbers, batch in _batches(shown, _positive(batch_size)):
-        y = np.asarray(network.predict_on_batch(batch), "float64")
-        if not count.any():
-            total = np.zeros((len(photos), *y.shape[1:]))
-        np.add.at(total, numbers, y)
+        np.add.at(total, numbers, np.asarray(network.predict_on_batch(batch), "float64"))
         np.add.at(count, numbers, 1)
-    return (total / count.reshape(-1, *[1] * (total.ndim - 1))).astype("float32")
+    return (total.T / count).T.astype("float32")
 
 
 def _views_of(photos, views, size, channels):
