@@ -6,6 +6,7 @@ from PIL import Image
 from kerascnn import augment
 from kerascnn._errors import InputError
 from kerascnn.augment import FancyPCA
+from kerascnn.data import from_arrays
 
 SEEDS = augment.seeds(0, epoch=0, indices=range(400))
 
@@ -32,6 +33,18 @@ def test_fitted_is_the_same_for_images_from_zero_to_one(photos):
     layer = FancyPCA.fitted(photos / 255, value_range=(0, 1), seed=1)
     np.testing.assert_allclose(layer.eigenvalues, FancyPCA.fitted(photos).eigenvalues)
     assert layer.value_range == (0, 1)
+
+
+def test_fitted_takes_the_training_images_of_a_data_set(photos):
+    parts = photos[:, :96, :160].reshape(2, 6, 16, 10, 16, 3).swapaxes(2, 3).reshape(120, 16, 16, 3)
+    data = from_arrays(parts, np.arange(120) % 2, batch_size=7)
+    layer = FancyPCA.fitted(data)
+    train = np.concatenate([data.train.batch(0, i)[0] for i in range(data.train.num_batches)])
+    assert len(train) < len(parts)
+    np.testing.assert_allclose(layer.eigenvalues, FancyPCA.fitted(train).eigenvalues)
+    assert layer.eigenvalues != FancyPCA.fitted(parts).eigenvalues
+    with pytest.raises(InputError, match="validation"):
+        FancyPCA.fitted(data.validation)
 
 
 def test_imagenets_components_are_orthonormal_and_photos_have_nearly_the_same(shared_data):
