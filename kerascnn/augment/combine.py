@@ -113,7 +113,8 @@ class RandomApply(Sequence):
     def _augment_numpy(self, images, seeds):
         chosen = Draws(seeds, np).chance(self.rate)
         changed = images.copy()
-        changed[chosen] = super()._augment_numpy(images[chosen], seeds[chosen])
+        if chosen.any():
+            changed[chosen] = super()._augment_numpy(images[chosen], seeds[chosen])
         return changed
 
     def get_config(self):
@@ -160,9 +161,10 @@ class OneOf(Sequence):
     def _augment_numpy(self, images, seeds):
         chosen = self._choices(seeds, np)
         changed = images.copy()
-        for number, layer in enumerate(self.layers):
+        for number in np.unique(chosen):
             own = chosen == number
-            changed[own] = layer.augment_numpy(images[own], child_seeds(seeds[own], number, np))
+            own_seeds = child_seeds(seeds[own], number, np)
+            changed[own] = self.layers[number].augment_numpy(images[own], own_seeds)
         return changed
 
     def _choices(self, seeds, xp):

@@ -6,6 +6,7 @@ import keras
 
 from kerascnn._errors import InputError
 from kerascnn._random import permutation
+from kerascnn._steps import releasable
 from kerascnn.augment.combine import Sequence
 from kerascnn.augment.rand_augment import RandAugment
 
@@ -72,7 +73,7 @@ def search_policy(make_model, data, trials=8, epochs=3, metric="accuracy", seed=
 
 def _score(make_model, data, layer, epochs, metric, seed):
     keras.utils.set_random_seed(seed)
-    model = make_model()
+    model = releasable(make_model())
     model.fit(data.train.augment(layer), epochs=epochs, shuffle=False, verbose=0)
     scores = model.evaluate(data.validation, return_dict=True, verbose=0)
     if metric not in scores:
