@@ -33,6 +33,13 @@ def warp(images, matrices, fill_mode, fill_value):
     return sample(images, read_x, read_y, fill_mode, fill_value)
 
 
+def shift_matrices(ways, xp):
+    """float32 (N, 2, 3) for `warp`, by which contents move by (x, y), float32 (N, 2)."""
+    one, zero = 1 + 0 * ways[:, 0], 0 * ways[:, 0]
+    rows = xp.stack([one, zero, -ways[:, 0]], -1), xp.stack([zero, one, -ways[:, 1]], -1)
+    return xp.stack(rows, 1)
+
+
 def warp_kernel(image, matrix, fill_mode, fill_value):
     """The same for one uint8 image, by OpenCV."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP

@@ -8,7 +8,7 @@ from keras import ops
 
 from kerascnn._errors import InputError
 from kerascnn.augment._draws import Draws
-from kerascnn.augment._warp import warp
+from kerascnn.augment._warp import shift_matrices, warp
 from kerascnn.augment.image_augmentation import ImageAugmentation
 
 __all__ = ["CutMoveBlend"]
@@ -177,9 +177,7 @@ def _away(size):
 
 def _moved(images, shift, fill_mode):
     """Images whose content has moved by whole pixels (x, y), float32 (N, 2)."""
-    one, zero = 1 + 0 * shift[:, 0], 0 * shift[:, 0]
-    rows = ops.stack([one, zero, -shift[:, 0]], -1), ops.stack([zero, one, -shift[:, 1]], -1)
-    return warp(images, ops.stack(rows, 1), fill_mode, 0.0)
+    return warp(images, shift_matrices(shift, ops), fill_mode, 0.0)
 
 
 def _check_masks(images, masks):

@@ -9,7 +9,7 @@ from keras import ops
 from kerascnn.augment._checks import bounded, rising
 from kerascnn.augment._draws import uniform_field
 from kerascnn.augment._fields import enlarged, grid_of, veiled, veiled_kernel
-from kerascnn.augment._warp import warp, warp_kernel
+from kerascnn.augment._warp import shift_matrices, warp, warp_kernel
 from kerascnn.augment.image_augmentation import ImageAugmentation
 
 __all__ = ["Snowflakes"]
@@ -61,13 +61,17 @@ class Snowflakes(ImageAugmentation):
         }
 
     def transform(self, images, flakes, fall, keys):
-        share = 0.0
-        for number, (size, part) in enumerate(_LAYERS):
-            layer = _flakes(flakes * part, keys[:, number], size, images.shape[1:3], ops)[..., None]
-            for step in _STEPS:
-                moved = warp(layer, _shift(size * step * fall, ops), "constant", 0.0)
-                layer = ops.maximum(layer, moved)
-            share = ops.maximum(share, layer[..., 0])
+        shape = images.shape[1:3]
+        layers = [
+            _flakes(flakes * part, keys[:, number], size, shape, ops)
+            for number, (size, part) in enumerate(_LAYERS)
+        ]
+        layers = ops.concatenate(layers, axis=0)[..., None]  # as images of their own: one warp
+        ways = ops.concatenate([size * fall for size, _ in _LAYERS], axis=0)
+        for step in _STEPS:
+            moved = warp(layers, shift_matrices(step * ways, ops), "constant", 0.0)
+            layers = ops.maximum(layers, moved)
+        share = ops.max(ops.reshape(layers, (len(_LAYERS), -1, *shape)), axis=0)
         return veiled(images, share, 255.0 + 0 * flakes)
 
     def kernel(self, image, flakes, fall, keys):
@@ -76,7 +80,7 @@ class Snowflakes(ImageAugmentation):
             key, count = keys[None, number], flakes[None] * np.float32(part)
             layer = _flakes(count, key, size, image.shape[:2], np)[0]
             for step in _STEPS:
-                shift = _shift(size * step * fall[None], np)[0]
+                shift = shift_matrices(size * step * fall[None], np)[0]
                 layer = np.maximum(layer, warp_kernel(layer, shift, "constant", 0.0))
             share = np.maximum(share, layer)
         return veiled_kernel(image, share, 255)
@@ -93,10 +97,3 @@ def _flakes(count, keys, size, shape, xp):
     numbers = uniform_field(keys, (grid[0] + 3, grid[1] + 3), xp)
     bright = xp.where(numbers < chance, 0.5 + numbers / (2 * chance + 1e-9), 0.0)
     return xp.minimum(enlarged(bright, shape, xp) / _PEAK, 1.0)
-
-
-def _shift(way, xp):
-    """float32 (N, 2, 3) that moves an image by (x, y), float32 (N, 2)."""
-    one, zero = 1 + 0 * way[:, 0], 0 * way[:, 0]
-    rows = xp.stack([one, zero, -way[:, 0]], -1), xp.stack([zero, one, -way[:, 1]], -1)
-    return xp.stack(rows, 1)
