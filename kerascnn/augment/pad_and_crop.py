@@ -46,15 +46,21 @@ class PadAndCrop(ImageAugmentation):
         self.size = None if size is None else size_of("size", size)
 
     def draw(self, draws, height, width):
+        self._check_fits(height, width)
         window = self.size or (height, width)
-        free = [side + 2 * self.padding - own for side, own in zip((height, width), window)]
-        if any(isinstance(room, float) and room < 0 for room in free):
-            raise InputError(
-                f"size must be at most the image's and its padding: {height:g} x {width:g} and "
-                f"{self.padding} on each side. Received: size={self.size}."
-            )
-        top, left = (draws.integers(-self.padding, room - self.padding) for room in free)
+        top, left = (
+            draws.integers(-self.padding, side - own + self.padding)
+            for side, own in zip((height, width), window)
+        )
         return {"top": top, "left": left}
+
+    def _check_fits(self, *sides):
+        for side, own in zip(sides, self.size or ()):
+            if isinstance(side, int | float) and own > side + 2 * self.padding:
+                raise InputError(
+                    f"size={self.size} does not fit into images of {sides[0]:g} x {sides[1]:g} "
+                    f"with padding={self.padding}. Make the images larger, or size smaller."
+                )
 
     def transform(self, images, top, left):
         return shifted(images, left, top, self.size or ops.shape(images)[1:3])
@@ -66,6 +72,7 @@ class PadAndCrop(ImageAugmentation):
         if self.size is None:
             return images
         count, *sides = ops.shape(images)[:3]
+        self._check_fits(*sides)
         zero = ops.zeros((count,), "int32")
         top, left = (zero + (side - own) // 2 for side, own in zip(sides, self.size))
         black = float(self.value_range[0])

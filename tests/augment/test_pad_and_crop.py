@@ -40,7 +40,8 @@ def test_at_rest_it_is_the_central_window():
 
 
 def test_a_window_that_cannot_fit_is_said():
-    with pytest.raises(InputError, match="6 x 6 and 2 on each side"):
-        augment.PadAndCrop(2, size=11)(PLACES, training=True)
+    for training in (True, False):
+        with pytest.raises(InputError, match="into images of 6 x 6 with padding=2"):
+            augment.PadAndCrop(2, size=11)(PLACES, training=training)
     with pytest.raises(InputError, match="padding"):
         augment.PadAndCrop(-1)
