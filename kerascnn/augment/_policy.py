@@ -18,7 +18,7 @@ _SIDE = 150 / 331  # of the image: 150 pixels of the 331 that AutoAugment's netw
 
 # The values at the weakest and the strongest magnitude. Narrow: Cubuk et al. 2018, Table 6, where
 # the factors are given as 0.1 to 1.9; we count their distance from 1, which is no change. Wide:
-# Müller and Hutter 2021, Table 1. Both ways: the sign is drawn.
+# Müller and Hutter 2021, "TA (Wide)". Both ways: the sign is drawn.
 _RANGES = {  # operation: narrow, wide, both ways
     "Identity": ((0, 0), (0, 0), False),
     "Invert": ((0, 0), (0, 0), False),

@@ -1,4 +1,4 @@
-"""The search, where it is known which augmentation helps."""
+"""The search repeats itself, and its scores are those of trainings done by hand."""
 
 import keras
 import numpy as np
