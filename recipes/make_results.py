@@ -280,6 +280,36 @@ def claims():
     )
 
 
+def views():
+    result = load("test_time_views")
+    rows = [
+        [
+            row["trained_on"],
+            row["views"],
+            f"{row['pixels']:.1f}",
+            f"{row['accuracy']:.1%} [{row['lowest']:.1%}, {row['highest']:.1%}]",
+            f"{row['gain']:+.1f} [{row['gain_lowest']:+.1f}, {row['gain_highest']:+.1f}]",
+            f"{row['mended']} / {row['broken']}",
+        ]
+        for row in result["rows"]
+    ]
+    columns = [
+        "classifier trained on",
+        "views",
+        "pixels, in centre squares",
+        "test accuracy [95 %]",
+        "gain, points [95 %]",
+        "photos mended / broken",
+    ]
+    return (
+        "A quarter of MobileNet at 128x128 with linear classifiers trained on centre squares or on "
+        f"ten crops, {result['photos']} test photos of clothing; Wilson's interval; gain over the "
+        "one view that the classifier was trained for (square or centre crop), paired bootstrap."
+        f"\n\n{markdown(columns, rows)}\n\n"
+        f"{made_by(result, 'python recipes/test_time_views.py photos/ --weights FILE')}"
+    )
+
+
 def pipeline():
     return load("pipeline")["table"]
 
@@ -325,6 +355,44 @@ def networks():
     )
 
 
+def augmentation_speed():
+    """The augmentation engine against Keras and Albumentations, and each operation alone."""
+    result = load("augment")
+    rows = [
+        [group, row["way"], spread(row)]
+        for group in ("chain", "RandAugment")
+        for row in result[group][1:]
+    ]
+    names = {"chain": "mirror, turn, shift, zoom, colours"}
+    rows = [[names.get(group, group), *rest] for group, *rest in rows]
+    alone = sorted(result["single"].items(), key=lambda item: item[1])
+    columns = ["augmentation on one core", "against", "times as fast"]
+    return (
+        f"uint8 photos of {result['size']} x {result['size']} pixels; median and spread of "
+        f"{result['rounds']} rounds.\n\n{markdown(columns, rows)}\n\n"
+        "Each operation alone, with its defaults, in photos a second on this machine's one core "
+        "(to compare them with each other):\n\n"
+        f"{markdown(['operation', 'photos a second'], [[n, f'{v:,.0f}'] for n, v in alone])}\n\n"
+        f"{made_by(result, 'python recipes/benchmarks/augment.py')}"
+    )
+
+
+def augmentation_gain():
+    result = load("augmentation_gain")
+    rows = []
+    for row in result["rows"]:
+        low, high = min(row["errors"]), max(row["errors"])
+        test = f"{row['error']:.2f} [{low:.2f}..{high:.2f}]"
+        rows.append([row["arm"], len(row["errors"]), test, f"{row['train']:.2f}"])
+    columns = ["augmentation", "seeds", "test error, % [lowest..highest]", "training error, %"]
+    return (
+        f"A small convolutional network on {result['images']:,} images of {result['data']}, "
+        f"{result['epochs']} passes, the same steps in every row.\n\n{markdown(columns, rows)}\n\n"
+        "![errors](results/augmentation_gain.png)\n\n"
+        f"{made_by(result, 'python recipes/augmentation_gain.py --data cifar10_jpegbytes.npz')}"
+    )
+
+
 SECTIONS = {
     "demo": ("Ten labelled digits a class", demo),
     "models": ("Networks against plain Keras", networks),
@@ -340,10 +408,13 @@ SECTIONS = {
     "optimiser_race": ("Optimisers", race),
     "lottery_ticket": ("Lottery tickets", tickets),
     "ensembles": ("Ensembles", ensembles),
+    "test_time_views": ("Views at test time", views),
     "batch_growth": ("Batches that grow", growth),
     "small_claims": ("What lectures say", claims),
     "pipeline": ("Reading photos", pipeline),
     "first_epoch": ("Reading photos, first and later epochs", first_epoch),
+    "augment": ("Augmentation, how fast", augmentation_speed),
+    "augmentation_gain": ("Augmentation, what it gains", augmentation_gain),
 }
 
 
