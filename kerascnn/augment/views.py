@@ -22,9 +22,11 @@ def test_time(model, views="flip", image_size=None):
       in proportion) and each square (left, centre, right; of a portrait top, centre, bottom): the
       5 crops, the square resized to the model's size; then these 6 mirrored.
 
-    What is averaged is what the model gives: in the papers the probabilities after the softmax. The
-    model sees one view of a batch after the other, so the time is that of so many forward passes
-    and the memory nearly the model's own ("144-crop" adds 22 inputs for each image).
+    Crops suit a model that was trained on crops, as the papers' were; one that always saw whole
+    photos may lose by them: measure it (recipes/test_time_views.py). What is averaged is what the
+    model gives: in the papers the probabilities after the softmax. The model sees one view of a
+    batch after the other, so the time is that of so many forward passes and the memory nearly the
+    model's own ("144-crop" adds 22 inputs for each image).
 
     Source: Krizhevsky et al. 2012, Sec. 4.1; Szegedy et al. 2015, arXiv:1409.4842, Sec. 7. Differs
     from the papers: the squares of "144-crop" are cut first and then resized.
