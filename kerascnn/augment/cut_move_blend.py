@@ -120,6 +120,9 @@ class CutMoveBlend(ImageAugmentation):
         visible = _moved(ops.minimum(2 * rim, 1.0), shift, "constant")
         return ground + visible * (_moved(images, shift, "nearest") - ground)
 
+    def compute_output_spec(self, inputs, training=True):
+        return {name: keras.KerasTensor(x.shape, x.dtype) for name, x in inputs.items()}
+
     def get_config(self):
         return {**super().get_config(), "feather": self.feather}
 

@@ -157,6 +157,12 @@ class ImageAugmentation(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return input_shape
 
+    def compute_output_spec(self, images, training=True):
+        shape = tuple(images.shape)
+        whole = shape if len(shape) == 4 else (None, *shape)
+        whole = self.compute_output_shape(whole)
+        return keras.KerasTensor(whole if len(shape) == 4 else whole[1:], images.dtype)
+
     def get_config(self):
         return {**super().get_config(), "value_range": self.value_range, "seed": self.seed}
 
