@@ -34,7 +34,7 @@ def photos(tmp_path):
 
 
 def test_the_tour_runs(photos, monkeypatch, capsys):
-    tour, continued, toolkit = BLOCKS[:3]
+    tour, continued, toolkit, augmentation = BLOCKS[:4]
     monkeypatch.chdir(photos.parent)
     names = {"WEIGHTS": None}
     exec(compile(tour, "README.md", "exec"), names)
@@ -50,6 +50,9 @@ def test_the_tour_runs(photos, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("[]")
     assert (photos.parent / "rate.png").exists()
     assert set(names["labels"]) <= set("abc")
+    exec(compile(augmentation, "README.md", "exec"), names)
+    assert "RandAugment: " in capsys.readouterr().out
+    assert (photos.parent / "grid.png").stat().st_size > 10_000
 
 
 def test_the_networks_run(tmp_path, monkeypatch, capsys):
@@ -59,7 +62,7 @@ def test_the_networks_run(tmp_path, monkeypatch, capsys):
     drawn_tensors = {name: drawn.tensor(name, shape) for name, shape in tensors.items()}
     save_file(drawn_tensors, tmp_path / "resnet18.safetensors")
     monkeypatch.chdir(tmp_path)
-    exec(compile(BLOCKS[3], "README.md", "exec"), {"CHECKPOINT": "resnet18.safetensors"})
+    exec(compile(BLOCKS[4], "README.md", "exec"), {"CHECKPOINT": "resnet18.safetensors"})
     printed = capsys.readouterr().out
     assert "271,098" in printed  # ResNet-20 with its moving statistics
     assert "40 layers loaded from resnet18.safetensors; adapted: stem_conv; new: output" in printed
@@ -67,7 +70,7 @@ def test_the_networks_run(tmp_path, monkeypatch, capsys):
 
 
 def test_blocks_are_short():
-    assert len(BLOCKS) == 4
+    assert len(BLOCKS) == 5
     for block in BLOCKS:
         assert len([line for line in block.splitlines() if line.strip()]) <= 20
 

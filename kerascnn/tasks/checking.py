@@ -1,12 +1,14 @@
 """Do the output, the loss and the labels of a compiled model fit?"""
 
 import itertools
+import warnings
 
 import keras
 import numpy as np
 
 from kerascnn._errors import InputError
-from kerascnn.data import ImageData, Split
+from kerascnn.data import Augmented, ImageData, Split
+from kerascnn.layers import check_value_range
 from kerascnn.tasks._expected import expected
 from kerascnn.tasks._outputs import outputs_of
 
@@ -16,11 +18,12 @@ _BATCHES = 20  # of a data set that are looked at
 
 
 def check(model, data):
-    """What does not fit between the outputs, the losses and the labels of a compiled model.
+    """What does not fit between the inputs, outputs, losses and labels of a compiled model.
 
     Keras trains, or fails far from the cause, when a sigmoid is applied twice, one-hot labels meet
     a loss of ints, or an output that cannot be negative meets negative targets. Tasks of
-    `kerascnn.tasks` rule this out; this names it in models that were put together by hand.
+    `kerascnn.tasks` rule this out; this names it in models that were put together by hand, and
+    images of another scale than a model is made for (see `kerascnn.layers.check_value_range`).
 
     Args:
         model: compiled functional or sequential `keras.Model`.
@@ -28,9 +31,9 @@ def check(model, data):
             its splits, or a data set of batches, of which the first 20 are looked at.
 
     Returns:
-        List of str, a sentence for each misfit, which begins with the name of the output. Empty if
-        all fits. Losses that are not known are left out, and so are the labels of outputs that are
-        maps, (N, H, W, C).
+        List of str, a sentence for each misfit, which begins with the name of the output, or with
+        "input". Empty if all fits. Losses that are not known are left out, and so are the labels of
+        outputs that are maps, (N, H, W, C).
 
     Raises:
         InputError: the model is not compiled with a loss or is no functional one, or `data` has no
@@ -59,7 +62,31 @@ def check(model, data):
                 y = None if labels[output.name] is None else np.asarray(labels[output.name])
                 problems += rules.problems(output, y, num_classes)
             found += [f"{output.name}: {problem}" for problem in problems]
-    return found
+    return found + _other_range(model, data)
+
+
+def _other_range(model, data):
+    """The warning that the images are of another scale, if there is one, in a list."""
+    images = _first_inputs(data)
+    if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4 or np.ndim(images) != 4:
+        return []
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
+        check_value_range(model, images)
+    return [f"input: {warning.message}" for warning in given]
+
+
+def _first_inputs(data):
+    """The inputs of one batch, or of few examples, of what `fit` gets."""
+    data = data.train if isinstance(data, ImageData) else data
+    if isinstance(data, Split | Augmented):
+        return data.batch(0, 0)[0]
+    if isinstance(data, keras.utils.PyDataset):
+        return data[0][0]
+    if isinstance(data, tuple | list) and len(data) in (2, 3):
+        x = data[0]
+        return x[:_BATCHES] if hasattr(x, "shape") else None
+    return next(iter(data), (None,))[0]
 
 
 def _spread(given, names, model, what, same=False):

@@ -6,7 +6,7 @@ mapped per image, since it draws its operations once per batch; and every operat
 `kerascnn.augment` alone. One process pinned to one core, batches of 32 uint8 photos already in
 memory, all ways in turn, each round in another order, after a warm-up.
 
-    pip install albumentations==2.0.8                      (MIT; or its row is left out)
+    pip install ".[benchmark]"                      (for Albumentations, or its row is left out)
     python recipes/benchmarks/augment.py [--photos DIR] [--rounds 5]
 
 `--photos` is a folder of class folders; without it photos are made. Asked: the chain at least 4
@@ -59,7 +59,7 @@ def main():
     speeds = measure(single_operations(size), photos, args.rounds)
     result["single"] = {name: statistics.median(found) for name, found in speeds.items()}
     for name, speed in sorted(result["single"].items(), key=lambda row: row[1]):
-        print(f"{name:22} {speed:8,.0f} photos a second")
+        print(f"{name:38} {speed:8,.0f} photos a second")
     if not args.quick:
         RESULTS.write_text(json.dumps(result, indent=2) + "\n")
 
@@ -164,7 +164,7 @@ def mapped(layers, batch):
 
 
 def single_operations(size):
-    """Every layer of `kerascnn.augment` with its defaults, where they do anything."""
+    """Every layer of `kerascnn.augment`, and Keras's others; defaults where they do anything."""
     special = {
         "AreaCrop": {"size": size},
         "ScaleJitter": {"size": size},
@@ -178,7 +178,26 @@ def single_operations(size):
             continue
         if issubclass(layer, augment.ImageAugmentation):
             ways[name] = ours([layer(**special.get(name, {}))])
-    return ways
+    theirs = [
+        keras.layers.RandomElasticTransform(),
+        keras.layers.RandomErasing(),
+        keras.layers.RandomGaussianBlur(),
+        keras.layers.RandomGrayscale(),
+        keras.layers.RandomInvert(),
+        keras.layers.RandomPerspective(),
+        keras.layers.RandomSharpness(0.5),
+    ]
+    return ways | {f"keras.layers.{type(layer).__name__}": called(layer) for layer in theirs}
+
+
+def called(layer):
+    """A layer of Keras on batches, as `split.augment` calls it."""
+
+    def way(photos, epoch):
+        batches = [photos[i : i + BATCH].astype("float32") for i in range(0, len(photos), BATCH)]
+        return sum(len(np.asarray(layer(batch, training=True))) for batch in batches)
+
+    return way
 
 
 # --- measuring -------------------------------------------------------------------------------

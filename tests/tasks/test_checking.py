@@ -192,3 +192,23 @@ def test_what_cannot_be_checked_is_refused():
     model = keras.Sequential([keras.Input((4,)), L.Dense(1)])
     with pytest.raises(InputError, match="has no loss to check: compile it first"):
         check(model, (X, TARGETS))
+
+
+@pytest.mark.parametrize("form", ["arrays", "batches", "ImageData", "split", "augmented"])
+def test_images_of_another_scale_are_named(form):
+    images = np.random.default_rng(0).integers(256, size=(40, 8, 8, 3), dtype="uint8")
+    data = kc.data.from_arrays(images, [0, 1] * 20)
+    small = images.astype("float32") / 255, np.array([0, 1] * 20)
+    for_bytes = L.Rescaling(1 / 255)
+    for_shares = L.Normalization(mean=[0.5] * 3, variance=[0.1] * 3)
+    scale, given = {
+        "arrays": (for_bytes, small),
+        "batches": (for_bytes, [small]),
+        "ImageData": (for_shares, data),
+        "split": (for_shares, data.train),
+        "augmented": (for_shares, data.train.augment(kc.augment.RandomAffine("horizontal"))),
+    }[form]
+    model = keras.Sequential([keras.Input((8, 8, 3)), scale, L.Flatten(), L.Dense(2, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    (found,) = check(model, given)
+    assert found.startswith("input: ") and "these images have" in found
