@@ -19,8 +19,8 @@ class Augmented(EpochCounter):
     """A `Split` whose batches go through layers: made by `split.augment(layer, ...)`.
 
     Layers of `kerascnn.augment` draw for each photo from (seed, epoch, the photo's number) and work
-    on uint8 images in NumPy and OpenCV, so `fit(..., workers=...)` may make batches in several
-    threads. Keras's random layers draw from generators with a state, so what they draw depends on
+    on uint8 images in NumPy and OpenCV; set the attribute `workers` to 4, and `fit` makes batches
+    in as many threads. Keras's random layers draw from generators with a state, so what they draw depends on
     all they drew before, and on the threads. Here their seeds are set before every batch, from
     (seed, epoch, index), one thread at a time. Either way a batch is the same whenever and wherever
     it is asked for. A Keras layer that is used here must not be part of a model as well.
