@@ -40,6 +40,9 @@ def regularize(model, regularizer):
     return with_option(model, "regularizer", regularizer)
 
 
+_NEAREST = 1e-3  # of a mean activation to 0 and 1
+
+
 @keras.saving.register_keras_serializable(package="kerascnn")
 class KLSparsity(keras.regularizers.Regularizer):
     """Keeps units off most of the time: pulls each one's mean activation to a small target.
@@ -51,7 +54,9 @@ class KLSparsity(keras.regularizers.Regularizer):
 
     A mean must be in (0, 1), as sigmoid's is. What a layer gives otherwise is squashed first by
     `activation`: "tanh" for ReLU, whose outputs have no upper end, "sigmoid" for logits. Means
-    nearer to 0 or 1 than 1e-7 are set to that distance, where the penalty has no gradient.
+    nearer to 0 or 1 than 0.001 (or a tenth of the target, if that is less) are set to that
+    distance, where the penalty has no gradient: it would grow without bound, and a ReLU that is
+    barely on in one example of a batch can wreck a training.
 
     Source: Ng 2011, CS294A lecture notes "Sparse autoencoder", eq. 7 (there for sigmoid units over
     the whole training set); the "KL-sparsity" of Srivastava et al. 2014, JMLR 15, Table 9, whose
@@ -83,10 +88,11 @@ class KLSparsity(keras.regularizers.Regularizer):
         self.activation = keras.activations.get(activation)
 
     def __call__(self, x):
-        x = ops.cast(self.activation(x), "float32")  # half precision has no 1 - 1e-7
-        mean = ops.mean(x, axis=tuple(range(len(x.shape) - 1)))
-        mean = ops.clip(mean, 1e-7, 1 - 1e-7)
+        x = ops.cast(self.activation(x), "float32")
         p = self.target
+        nearest = min(_NEAREST, p / 10, (1 - p) / 10)
+        mean = ops.mean(x, axis=tuple(range(len(x.shape) - 1)))
+        mean = ops.clip(mean, nearest, 1 - nearest)
         divergence = p * ops.log(p / mean) + (1 - p) * ops.log((1 - p) / (1 - mean))
         return self.strength * ops.cast(ops.shape(x)[0], "float32") * ops.sum(divergence)
 

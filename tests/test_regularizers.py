@@ -152,6 +152,16 @@ def test_kl_sparsity_squashes_what_has_no_end():
     assert np.isfinite(float(KLSparsity(0.1)(x)))  # clipped
 
 
+def test_units_that_are_hardly_ever_on_are_left_alone():
+    """A ReLU that is on in one example of many would get a gradient without bound."""
+    penalty = KLSparsity(0.1, 1.0)
+    off, barely, on = (np.full((100, 1), mean, "float32") for mean in (0.0, 5e-4, 2e-3))
+    assert float(penalty(off)) == float(penalty(barely)) > float(penalty(on))
+    least = KLSparsity(1e-3, 1.0)  # smaller targets can still be reached
+    off, on = (np.full((100, 1), mean, "float32") for mean in (1e-4, 5e-4))
+    assert float(least(off)) > float(least(on)) > 0
+
+
 def test_kl_sparsity_pulls_means_to_the_target_and_is_saved(tmp_path):
     keras.utils.set_random_seed(0)
     hidden = layers.Dense(8, "sigmoid", activity_regularizer=KLSparsity(0.1, 1.0), name="hidden")
