@@ -76,9 +76,7 @@ def run(arm, seed, parts, args):
     batches = data.train.augment(*[layers[name] for name in ARMS[arm]])
     model = network(data.image_shape)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, args.epochs * batches.num_batches)
-    model.compile(
-        keras.optimizers.AdamW(rate, 0.01), "sparse_categorical_crossentropy", ["accuracy"]
-    )
+    model.compile(keras.optimizers.AdamW(rate, 0.01), "sparse_categorical_crossentropy")
     model.fit(batches, epochs=args.epochs, shuffle=False, verbose=0)
     errors = {"train": error(model, *train), "error": error(model, *test)}
     print(f"{arm}, seed {seed}: {errors['error']:.2f} %", flush=True)

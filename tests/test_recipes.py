@@ -61,6 +61,7 @@ def test_finetune(tmp_path, few_photos, mobilenet):
     assert (tmp_path / "run" / "model.keras").exists()
 
 
+@pytest.mark.slow
 def test_test_time_views_quick(tmp_path, few_photos, shared_data):
     weights = shared_data("weights/mobilenet_0.25_128_notop.weights.h5")
     command = (ROOT / "recipes/test_time_views.py", few_photos, "--weights", weights, "--quick")
@@ -125,6 +126,21 @@ def test_optimiser_race_quick(tmp_path):
     assert all(path[-1] < 0.3 * path[0] for path in heights.values())
 
 
+def test_augmentation_gain_quick(tmp_path):
+    command = (ROOT / "recipes/augmentation_gain.py", "--quick")
+    output = run(tmp_path, *command)
+    assert len(re.findall(r"^.+: test error \d+\.\d\d ± 0.00 %, training \d", output, re.M)) == 3
+    assert (tmp_path / "augmentation_gain.png").stat().st_size > 10_000
+    assert "seed 0" not in run(tmp_path, *command)  # from what is kept
+
+
+@pytest.mark.slow
+def test_benchmark_augment_quick(tmp_path):
+    output = run(tmp_path, ROOT / "recipes/benchmarks/augment.py", "--quick", timeout=600)
+    assert re.search(r"^RandAugment +[\d,]+ photos a second$", output, re.MULTILINE)
+    assert len(re.findall(r"Keras layers in `tf.data` +kerascnn is +\d", output)) == 2
+
+
 @pytest.mark.slow
 def test_benchmark_transfer_quick(tmp_path, mobilenet, shared_data):
     command = (ROOT / "recipes/benchmarks/transfer.py", shared_data("data/clothing"))
@@ -150,6 +166,7 @@ def test_benchmark_pipeline_quick(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_benchmark_first_epoch_quick(tmp_path):
     output = run(tmp_path, ROOT / "recipes/benchmarks/first_epoch.py", "--quick")
     assert re.search(r"64 x 80, later: \d+\.\d\d times as fast as Keras \(", output)
