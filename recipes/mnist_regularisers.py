@@ -128,7 +128,7 @@ def train(args, name, setting, seed, steps, searching):
         keras.optimizers.SGD(schedule, momentum=0.95),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
-        # XLA halves the time of a step on a CPU, but draws dropout's numbers slowly: twice the time.
+        # XLA halves a step's time on a CPU, but is slow to draw dropout's numbers: twice the time.
         jit_compile="auto" if args.quick else "dropout" not in setting,
     )
     callbacks = []
