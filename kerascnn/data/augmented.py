@@ -20,10 +20,10 @@ class Augmented(EpochCounter):
 
     Layers of `kerascnn.augment` draw for each photo from (seed, epoch, the photo's number) and work
     on uint8 images in NumPy and OpenCV; set the attribute `workers` to 4, and `fit` makes batches
-    in as many threads. Keras's random layers draw from generators with a state, so what they draw depends on
-    all they drew before, and on the threads. Here their seeds are set before every batch, from
-    (seed, epoch, index), one thread at a time. Either way a batch is the same whenever and wherever
-    it is asked for. A Keras layer that is used here must not be part of a model as well.
+    in as many threads. Keras's random layers draw from generators with a state, so what they draw
+    depends on all they drew before, and on the threads. Here their seeds are set before every
+    batch, from (seed, epoch, index), one thread at a time. Either way a batch is the same whenever
+    and wherever it is asked for. A Keras layer that is used here must not be part of a model too.
 
     Args:
         source: `Split`; its seed decides the draws too.
