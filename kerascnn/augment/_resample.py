@@ -5,6 +5,38 @@ import numpy as np
 from keras import ops
 from PIL import Image
 
+from kerascnn.augment.image_augmentation import ImageAugmentation
+
+
+class ResizedCrop(ImageAugmentation):
+    """Base of crops that end up in one `size`, (height, width).
+
+    A layer defines `draw`, which gives "box", float32 (N, 4), (top, left, height, width) in pixels,
+    and `scale_at_rest`: how much of the image a pixel of the central crop covers without training.
+    """
+
+    def scale_at_rest(self, height, width):
+        """Pixels of images of this size, float32 tensors, in one of the crop."""
+        raise NotImplementedError
+
+    def transform(self, images, box):
+        return crop_resize(images, box, self.size)
+
+    def kernel(self, image, box):
+        return crop_resize_kernel(image, box, self.size)
+
+    def at_rest(self, images):
+        height, width = (ops.convert_to_tensor(s, "float32") for s in ops.shape(images)[1:3])
+        tall, broad = (self.scale_at_rest(height, width) * side for side in self.size)
+        box = ops.stack([(height - tall) / 2, (width - broad) / 2, tall, broad])
+        boxes = box[None] + ops.zeros((ops.shape(images)[0], 1))
+        resized = crop_resize(ops.cast(images, "float32"), boxes, self.size)
+        dtype = keras.backend.standardize_dtype(images.dtype)
+        return ops.cast(resized if "float" in dtype else ops.round(resized), dtype)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-3], *self.size, input_shape[-1])
+
 
 def crop_resize(images, boxes, size):
     """A rectangle of each image, resized by a triangle filter that grows with the reduction.
@@ -29,15 +61,6 @@ def crop_resize_kernel(image, box, size):
     planes = image[..., 0] if image.shape[-1] == 1 else image
     resized = Image.fromarray(planes).resize(size[::-1], Image.Resampling.BILINEAR, corners)
     return np.asarray(resized)
-
-
-def crop_resize_all(images, box, size):
-    """The same rectangle of all images (N, H, W, C), in their own dtype and range."""
-    sides = [ops.convert_to_tensor(side, "float32") for side in box]
-    boxes = ops.stack(sides)[None] + ops.zeros((ops.shape(images)[0], 1))
-    resized = crop_resize(ops.cast(images, "float32"), boxes, size)
-    dtype = keras.backend.standardize_dtype(images.dtype)
-    return ops.cast(resized if "float" in dtype else ops.round(resized), dtype)
 
 
 def _weights(start, length, before, after):

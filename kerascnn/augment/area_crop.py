@@ -4,14 +4,13 @@ import keras
 from keras import ops
 
 from kerascnn.augment._checks import rising, size_of
-from kerascnn.augment._resample import crop_resize, crop_resize_all, crop_resize_kernel
-from kerascnn.augment.image_augmentation import ImageAugmentation
+from kerascnn.augment._resample import ResizedCrop
 
 __all__ = ["AreaCrop"]
 
 
 @keras.saving.register_keras_serializable(package="kerascnn")
-class AreaCrop(ImageAugmentation):
+class AreaCrop(ResizedCrop):
     """Cut out a part of drawn area and aspect ratio, and resize it: the crop of ImageNet training.
 
     With antialiasing, as Pillow's `BILINEAR`. Without training the largest part in the centre that
@@ -62,22 +61,8 @@ class AreaCrop(ImageAugmentation):
         top, left = (height - tall) * draws.uniform(), (width - broad) * draws.uniform()
         return {"box": xp.stack([top, left, tall, broad], axis=-1)}
 
-    def transform(self, images, box):
-        return crop_resize(images, box, self.size)
-
-    def kernel(self, image, box):
-        return crop_resize_kernel(image, box, self.size)
-
-    def at_rest(self, images):
-        height, width = (ops.convert_to_tensor(s, "float32") for s in ops.shape(images)[1:3])
-        scale = ops.minimum(height / self.size[0], width / self.size[1])
-        tall, broad = (scale * side for side in self.size)
-        return crop_resize_all(
-            images, ((height - tall) / 2, (width - broad) / 2, tall, broad), self.size
-        )
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:-3], *self.size, input_shape[-1])
+    def scale_at_rest(self, height, width):
+        return ops.minimum(height / self.size[0], width / self.size[1])
 
     def get_config(self):
         names = ("size", "area", "aspect")

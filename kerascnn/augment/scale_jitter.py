@@ -5,14 +5,13 @@ from keras import ops
 
 from kerascnn._errors import InputError
 from kerascnn.augment._checks import rising, size_of
-from kerascnn.augment._resample import crop_resize, crop_resize_all, crop_resize_kernel
-from kerascnn.augment.image_augmentation import ImageAugmentation
+from kerascnn.augment._resample import ResizedCrop
 
 __all__ = ["ScaleJitter"]
 
 
 @keras.saving.register_keras_serializable(package="kerascnn")
-class ScaleJitter(ImageAugmentation):
+class ScaleJitter(ResizedCrop):
     """Scale an image so that its shorter side has a drawn length; crop at a drawn place.
 
     The shape of what is in the image stays. Both happen at once, with antialiasing, as Pillow's
@@ -57,21 +56,8 @@ class ScaleJitter(ImageAugmentation):
         top, left = (height - tall) * draws.uniform(), (width - broad) * draws.uniform()
         return {"box": xp.stack([top, left, tall, broad], axis=-1)}
 
-    def transform(self, images, box):
-        return crop_resize(images, box, self.size)
-
-    def kernel(self, image, box):
-        return crop_resize_kernel(image, box, self.size)
-
-    def at_rest(self, images):
-        height, width = (ops.convert_to_tensor(s, "float32") for s in ops.shape(images)[1:3])
-        scale = ops.minimum(height, width) / self.shorter[0]
-        tall, broad = (scale * side for side in self.size)
-        box = (height - tall) / 2, (width - broad) / 2, tall, broad
-        return crop_resize_all(images, box, self.size)
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:-3], *self.size, input_shape[-1])
+    def scale_at_rest(self, height, width):
+        return ops.minimum(height, width) / self.shorter[0]
 
     def get_config(self):
         names = ("size", "shorter")
