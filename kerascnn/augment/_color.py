@@ -34,7 +34,7 @@ def map_colors_kernel(image, matrix, offset):
     return cv2.transform(image, np.column_stack([matrix, offset]))
 
 
-def map_levels(image, levels):
+def apply_table(image, levels):
     """Each value v of one uint8 image becomes levels[v]: float (256,), or (256, 3) by channel."""
     table = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
     return cv2.LUT(image, table.reshape(1, 256, -1))

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from keras import ops
 
-from kerascnn.augment._color import GREY
+from kerascnn.augment._color import GREY, apply_table
 
 _LEVELS = np.arange(256, dtype=np.int32)
 
@@ -108,8 +108,7 @@ def map_levels_kernel(image, name, value):
         counts = [cv2.calcHist([image], [i], None, [256], [0, 256]).ravel() for i in channels]
         counts = np.array([counts]).astype(np.int32)
     table = TABLES[name](np.full((1, 1, 1), value, np.float32), counts, np)[0]
-    table = np.clip(np.rint(table), 0, 255).astype(np.uint8)
-    return cv2.LUT(image, table.T[None])
+    return apply_table(image, table.T)
 
 
 def _int(values, xp):

@@ -6,7 +6,7 @@ import numpy as np
 from kerascnn._errors import InputError
 from kerascnn._streaming import moments, training_batches
 from kerascnn.augment._checks import bounded, in_color
-from kerascnn.augment._color import map_levels
+from kerascnn.augment._color import apply_table
 from kerascnn.augment.image_augmentation import ImageAugmentation
 
 __all__ = ["FancyPCA"]
@@ -99,7 +99,7 @@ class FancyPCA(ImageAugmentation):
         return in_color(images) + color[:, None, None]
 
     def kernel(self, image, color):
-        return map_levels(in_color(image), np.arange(256)[:, None] + color)
+        return apply_table(in_color(image), np.arange(256)[:, None] + color)
 
     def get_config(self):
         names = ("std", "eigenvalues", "eigenvectors")

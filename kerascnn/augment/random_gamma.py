@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from kerascnn.augment._checks import rising
-from kerascnn.augment._color import map_levels
+from kerascnn.augment._color import apply_table
 from kerascnn.augment.image_augmentation import ImageAugmentation
 
 __all__ = ["RandomGamma"]
@@ -43,7 +43,7 @@ class RandomGamma(ImageAugmentation):
         return 255 * share ** ops.reshape(gamma, (-1, 1, 1, 1))
 
     def kernel(self, image, gamma):
-        return map_levels(image, 255 * (np.arange(256) / 255) ** gamma)
+        return apply_table(image, 255 * (np.arange(256) / 255) ** gamma)
 
     def get_config(self):
         return {**super().get_config(), "gamma": self.gamma}

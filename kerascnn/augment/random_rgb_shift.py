@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from kerascnn.augment._checks import bounded, in_color
-from kerascnn.augment._color import map_levels
+from kerascnn.augment._color import apply_table
 from kerascnn.augment.image_augmentation import ImageAugmentation
 
 __all__ = ["RandomRGBShift"]
@@ -39,7 +39,7 @@ class RandomRGBShift(ImageAugmentation):
         return in_color(images) + color[:, None, None]
 
     def kernel(self, image, color):
-        return map_levels(in_color(image), np.arange(256)[:, None] + color)
+        return apply_table(in_color(image), np.arange(256)[:, None] + color)
 
     def get_config(self):
         return {**super().get_config(), "shift": self.shift}
