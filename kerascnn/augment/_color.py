@@ -1,4 +1,4 @@
-"""Colours as a linear map of (red, green, blue, 1), and what images are in grey."""
+"""Colours as a linear map of (red, green, blue, 1), and what an image is in grey."""
 
 import math
 
@@ -8,13 +8,6 @@ from keras import ops
 
 GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow and OpenCV
 _YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
-
-
-def grey(images):
-    """float (..., 1) of float images (..., 3); those of one channel are grey already."""
-    if images.shape[-1] == 1:
-        return images
-    return ops.sum(images * GREY, axis=-1, keepdims=True)
 
 
 def mean_grey(image):

@@ -4,6 +4,7 @@ import colorsys
 
 import keras
 import numpy as np
+from PIL import Image
 
 from kerascnn.augment import _color
 from kerascnn.augment._color import (
@@ -17,13 +18,10 @@ from kerascnn.augment._color import (
 IMAGES = np.random.default_rng(0).integers(256, size=(4, 9, 8, 3), dtype="uint8")
 
 
-def test_grey_is_that_of_pillow():
-    from PIL import Image
-
-    grey = np.asarray(Image.fromarray(IMAGES[0]).convert("L"))
-    ours = keras.ops.convert_to_numpy(_color.grey(IMAGES[:1].astype("float32")))
-    assert np.abs(ours[0, ..., 0] - grey).max() <= 0.51
-    assert abs(mean_grey(IMAGES[0]) - ours.mean()) < 1e-3
+def test_mean_grey_is_that_of_pillow():
+    for image in IMAGES:
+        grey = np.asarray(Image.fromarray(image).convert("L"))
+        assert abs(mean_grey(image) - grey.mean()) < 0.6  # Pillow rounds each pixel
     assert mean_grey(IMAGES[0, ..., :1]) == IMAGES[0, ..., 0].mean()
 
 
