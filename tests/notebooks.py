@@ -1,7 +1,10 @@
-"""Run the code of a notebook without Jupyter: `python -m tests.notebooks FILE` prints its outputs.
+"""Notebooks without Jupyter: run their code, and keep their files free of what a run leaves.
 
-One namespace, cells in order, no network. The output is a JSON list with, for each code cell,
-`text` (what it prints, and the value of its last line) and `figure` (whether that is a picture).
+    python -m tests.notebooks run FILE         run it, as Jupyter would, without the network
+    python -m tests.notebooks strip FILE ...   drop outputs and whatever else an editor has added
+
+A run prints a JSON list with, for each code cell, `text` (what it prints, and the value of its last
+line) and `figure` (whether that value is a picture with something in it).
 """
 
 import ast
@@ -12,10 +15,34 @@ import socket
 import sys
 from pathlib import Path
 
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def cells(path):
+    return json.loads(Path(path).read_text("utf-8"))["cells"]
+
 
 def code_cells(path):
-    notebook = json.loads(Path(path).read_text("utf-8"))
-    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return [cell for cell in cells(path) if cell["cell_type"] == "code"]
+
+
+def stripped(path):
+    """The text that the file has without outputs, counts, metadata and ids of an editor."""
+    notebook = {
+        "cells": [_stripped(cell, f"cell-{i:02}") for i, cell in enumerate(cells(path))],
+        "metadata": {"kernelspec": KERNEL, "language_info": {"name": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def _stripped(cell, name):
+    kind, lines = cell["cell_type"], "".join(cell["source"]).splitlines(keepends=True)
+    code = {"execution_count": None, "outputs": []} if kind == "code" else {}
+    return dict(
+        sorted({"cell_type": kind, "id": name, "metadata": {}, "source": lines, **code}.items())
+    )
 
 
 def source(cell):
@@ -35,7 +62,7 @@ def run(cell, namespace):
             value = eval(compile(ast.Expression(last.value), "cell", "eval"), namespace)
     if isinstance(value, Figure):
         value.savefig(io.BytesIO(), format="png")
-        return {"text": printed.getvalue(), "figure": True}
+        return {"text": printed.getvalue(), "figure": any(a.has_data() for a in value.axes)}
     shown = "" if value is None else repr(value)
     return {"text": printed.getvalue() + shown, "figure": False}
 
@@ -45,6 +72,11 @@ def refuse(*args, **kwargs):
 
 
 if __name__ == "__main__":
-    socket.socket.connect = socket.getaddrinfo = refuse
-    names = {"__name__": "__main__"}
-    print(json.dumps([run(cell, names) for cell in code_cells(sys.argv[1])]))
+    command, *files = sys.argv[1:]
+    if command == "strip":
+        for file in files:
+            Path(file).write_text(stripped(file), "utf-8")
+    else:
+        socket.socket.connect = socket.getaddrinfo = refuse
+        names = {"__name__": "__main__"}
+        print(json.dumps([run(cell, names) for cell in code_cells(files[0])]))
