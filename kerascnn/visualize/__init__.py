@@ -10,6 +10,7 @@ _HOMES = {
     "Stage": "resolutions",
     "graph_layout": "architecture",
     "plot_graph": "plot",
+    "plot_images": "pictures",
     "plot_initialization": "initialization",
     "plot_range_test": "rates",
     "plot_schedules": "rates",
