@@ -6,7 +6,9 @@ ROOT = Path(__file__).parents[1]
 # Tested through another file's tests: entry points and what only gathers names.
 ELSEWHERE = {
     "kerascnn/__main__.py": "tests/test_cli.py",
+    "kerascnn/report/_format.py": "tests/report/test_report.py",
     "kerascnn/report/_render.py": "tests/report/test_report.py",
+    "kerascnn/report/_sections.py": "tests/report/test_report.py",
 }
 
 

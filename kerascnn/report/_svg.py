@@ -1,4 +1,4 @@
-"""Geometry of a line chart; `report.html` draws it. Plain numbers in, plain numbers out."""
+"""Geometry of charts; `sections.html` draws them. Plain numbers in, plain numbers out."""
 
 import math
 
@@ -32,6 +32,8 @@ def tick_labels(values, unit=""):
     if abs(values[-1]) >= 1e5:
         return [f"{value:.3g}{unit}" for value in values]
     digits = max(0, -math.floor(math.log10(values[1] - values[0]) + 1e-9))
+    if digits > 4:  # too long for the margin
+        return [f"{value:.2g}{unit}".replace("e-0", "e-") for value in values]
     return [f"{value:.{digits}f}{unit}" for value in values]
 
 
@@ -95,3 +97,34 @@ def _bands(stages, per_epoch):
         bands.append((round(left, 1), round(width, 1), text))
         left += width
     return bands
+
+
+def reliability(bins):
+    """Place the bars of a reliability diagram in the same box: accuracy over confidence, both 0-1.
+
+    Args:
+        bins: list of dicts of "low", "high", "confidence", "accuracy".
+
+    Returns:
+        Dict of `bars` (a list of (left, width, top, height, x of the mean confidence)), `diagonal`
+        (x1, y1, x2, y2), `x_ticks` and `y_ticks` (lists of (position, label)).
+    """
+
+    def x(share):
+        return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
+
+    def y(share):
+        return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 1)
+
+    bars = [
+        (x(part["low"]), round(x(part["high"]) - x(part["low"]), 1), y(part["accuracy"]),
+         round(y(0) - y(part["accuracy"]), 1), x(part["confidence"]))
+        for part in bins
+    ]  # fmt: skip
+    shares = [(share / 100, f"{share} %") for share in (0, 25, 50, 75, 100)]
+    return {
+        "bars": bars,
+        "diagonal": (x(0), y(0), x(1), y(1)),
+        "x_ticks": [(x(share), label) for share, label in shares],
+        "y_ticks": [(y(share), label) for share, label in shares],
+    }

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from kerascnn import InputError, report
+from kerascnn.report import _svg
 
 VOID = {"meta", "img", "br"}
 NAMES = ["dress", "hat", "shirt"]
@@ -33,6 +34,7 @@ RUN = {
     "created": "2025-06-14 10:32",
     "subtitle": "MobileNetV2 on 1,624 photos",
     "summary": [("Test accuracy", "88.2 %", "372 photos"), ("Weakest class", "shirt", None)],
+    "asked": {"sentences": ["Tell 3 classes apart."], "command": "kerascnn finetune 'my photos/'"},
     "plan": {
         "strategy": "Head, then the last blocks.",
         "reasons": ["Few photos.", "They look like ImageNet's."],
@@ -57,8 +59,23 @@ RUN = {
         {"title": "Second table", "columns": ["a"], "rows": [[0.123456]]},
     ],
     "history": HISTORY,
+    "curves": {
+        "note": "Two runs.",
+        "charts": [
+            {"title": "Validation accuracy", "unit": "%", "lines": {"a": [0.5, 0.75], "b": [0.25]}},
+            {"title": "Never measured", "unit": "", "lines": {"a": [None]}},
+        ],
+    },
     "class_names": NAMES,
     "confusion": CONFUSION,
+    "calibration": {
+        "error": 0.125,
+        "num_bins": 2,
+        "bins": [
+            {"low": 0.0, "high": 0.5, "count": 0, "confidence": None, "accuracy": None},
+            {"low": 0.5, "high": 1.0, "count": 8, "confidence": 0.875, "accuracy": 0.75},
+        ],
+    },
     "per_class": [
         {"name": "dress", "precision": 0.99, "recall": 0.998, "f1": 0.994, "support": 1236},
         {"name": "hat", "precision": 0.8, "recall": 1.0, "f1": 0.889, "support": 12},
@@ -68,6 +85,7 @@ RUN = {
         {
             "path": "test/hat/1.jpg",
             "thumbnail": JPEG,
+            "map": JPEG,
             "true": "hat",
             "predicted": "shirt",
             "probability": 0.987,
@@ -78,6 +96,23 @@ RUN = {
             "true": "shirt",
             "predicted": "hat",
             "probability": 0.5,
+        },
+    ],
+    "diagnosis": [
+        {"check": "rate", "severity": "fine", "message": "It fits.", "advice": "", "source": ""},
+        {
+            "check": "gap",
+            "severity": "warning",
+            "message": "It is 12 %.",
+            "advice": "",
+            "source": "",
+        },
+        {
+            "check": "dead ReLUs",
+            "severity": "problem",
+            "message": "41 % are dead.",
+            "advice": "Lower the rate.",
+            "source": "Glorot 2011",
         },
     ],
     "findings": [
@@ -108,21 +143,29 @@ RUN = {
         "test": {"dress": 1236, "hat": 12, "shirt": 26},
     },
     "timings": {"features": 31.2, "head": 8.3, "fine-tuning": 7200.0},
+    "use": [{"title": "In Python", "note": "Any folder.", "code": "import kerascnn as kc\nx < 3"}],
+    "environment": {"cores": 2, "processor": "some < other"},
     "settings": {"backbone": "MobileNetV2", "batch_size": 32, "augment": ["flip"]},
     "versions": {"keras": "3.15.1"},
 }
 # Section id -> the keys that it needs.
 SECTIONS = {
+    "asked": ["asked"],
     "plan": ["plan"],
     "table-1": ["tables"],
     "history": ["history"],
+    "curves": ["curves"],
     "confusion": ["confusion"],
     "per-class": ["per_class"],
+    "calibration": ["calibration"],
     "mistakes": ["mistakes"],
+    "diagnosis": ["diagnosis"],
     "findings": ["findings"],
     "gallery-1": ["galleries"],
     "splits": ["splits"],
     "timings": ["timings"],
+    "use": ["use"],
+    "environment": ["environment"],
     "settings": ["settings"],
 }
 
@@ -201,17 +244,21 @@ def test_page_is_accessible(html):
     page = Page(html)
     assert page.find("html", lang="en")
     levels = [int(tag[1]) for tag, _, _ in page.elements if re.fullmatch("h[1-6]", tag)]
-    assert levels == [1] + [2] * 12, "one title, then one heading a section"
+    assert [level for level in levels if level < 3] == [1] + [2] * 18, "a heading a section"
+    assert levels.count(3) == 1 and levels[levels.index(3) - 1] == 2
     assert all(attributes.get("scope") in ("col", "row") for attributes, _ in page.find("th"))
-    alts = ["A photo of hat, taken for shirt", "hat/3.jpg", "hat/5.jpg"]
-    assert [a["alt"] for a, _ in page.find("img")] == alts
+    alts = [
+        "A photo of hat, taken for shirt",
+        "The same photo; where it looks like shirt to the model",
+    ]
+    assert [a["alt"] for a, _ in page.find("img")] == [*alts, "hat/3.jpg", "hat/5.jpg"]
     for svg, _ in page.find("svg"):
         assert svg.get("aria-hidden") or len(svg["aria-label"]) > 20
     ids = [attributes["id"] for _, attributes, _ in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     references = [a["aria-labelledby"] for a, _ in page.find("section")]
     links = [a["href"].removeprefix("#") for a, _ in page.find("a")]
-    assert {*references, *links} <= set(ids) and len(links) == 12
+    assert {*references, *links} <= set(ids) and len(links) == 18
 
 
 @pytest.mark.parametrize("name", SECTIONS)
@@ -294,8 +341,8 @@ def polylines(html):
 
 def test_curves_follow_the_data(html):
     lines = polylines(html)
-    keys = ["loss", "val_loss", "accuracy", "val_accuracy"]
-    assert [name for _, name in lines] == ["training", "validation"] * 2
+    keys = ["loss", "val_loss", "accuracy", "val_accuracy", "learning_rate"]
+    assert [name for _, name in lines] == ["training", "validation"] * 2 + ["rate"]
     for key, points in zip(keys, lines.values()):
         values = [row[key] for row in HISTORY]
         heights = [-y for _, y in points]
@@ -310,7 +357,7 @@ def test_curves_mark_the_best_epoch_and_the_stages(html):
     assert "Best validation loss: 0.900 in epoch 4" in text
     assert "Best validation accuracy: 71.0 % in epoch 4" in text
     assert "head 1–3, fine-tuning 4–5." in text
-    assert len(section(html, "history").find("path", **{"class": "edge"})) == 2, "one a chart"
+    assert len(section(html, "history").find("path", **{"class": "edge"})) == 3, "one a chart"
     lines = list(polylines(html).values())
     for (best, _), line in zip(
         section(html, "history").find("circle", **{"class": "best"}), lines[1::2]
@@ -389,8 +436,10 @@ def test_a_class_never_measured_comes_first():
 
 def test_mistakes(html):
     page = section(html, "mistakes")
-    [(image, _)] = page.find("img")
-    assert image["src"] == f"data:image/jpeg;base64,{JPEG}"
+    assert [image["src"] for image, _ in page.find("img")] == [f"data:image/jpeg;base64,{JPEG}"] * 2
+    assert "Grad-CAM" in page.find("p")[0][1]
+    bare = [{key: value for key, value in row.items() if key != "map"} for row in RUN["mistakes"]]
+    assert "Grad-CAM" not in report.render({"title": "t", "mistakes": bare})
     first, second = (" ".join(text.split()) for _, text in page.find("li"))
     assert first == "Taken for shirt True class hat Probability 98.7 % test/hat/1.jpg"
     assert second.startswith("no picture Taken for hat")
@@ -410,6 +459,54 @@ def test_thumbnails_are_the_photos(shared_data):
     source = Page(report.render({"title": "t", "mistakes": [mistake]})).find("img")[0][0]["src"]
     with Image.open(io.BytesIO(base64.b64decode(source.split(",")[1]))) as image:
         assert max(image.size) == 64
+
+
+def test_what_was_asked_and_how_to_use_it_are_shown_as_they_are(html):
+    assert [text for _, text in section(html, "asked").find("li")] == ["Tell 3 classes apart."]
+    assert [text for _, text in section(html, "asked").find("code")] == [RUN["asked"]["command"]]
+    assert [text for _, text in section(html, "use").find("code")] == [RUN["use"][0]["code"]]
+    without = report.render({"title": "t", "asked": {"sentences": ["a"], "command": None}})
+    assert not section(without, "asked").find("pre")
+
+
+def test_curves_of_several_runs_in_one_chart(html):
+    page = section(html, "curves")
+    lines = [(a["class"], a["points"].split()) for a, _ in page.find("polyline")]
+    assert [(style, len(points)) for style, points in lines] == [("r0", 2), ("r1", 1)]
+    (first, last), (other,) = ([tuple(map(float, p.split(","))) for p in line] for _, line in lines)
+    assert first[0] == other[0] < last[0], "both begin with epoch 1"
+    assert last[1] < first[1] < other[1], "0.75 above 0.5 above 0.25"
+    assert [text for _, text in page.find("span", **{"class": "key"})] == ["a 75.0 %", "b 25.0 %"]
+    assert len(page.find("figure")) == 1, "what was never measured is no chart"
+
+
+def test_reliability_diagram_and_its_table(html):
+    page = section(html, "calibration")
+    text = " ".join(page.find("p")[0][1].split())
+    assert text.startswith("Expected calibration error 12.5 % (2 bins, 8 photos)")
+    assert "87.5 % sure in the mean, and 75.0 % of them are right" in text
+    assert rows(html, "calibration")[1] == ["50–100 %", "8", "87.5 %", "75.0 %"]
+    [(bar, _)], [(dot, _)] = page.find("rect"), page.find("circle")
+    full = _svg.reliability([{"low": 0, "high": 1, "confidence": 1, "accuracy": 1}])["bars"][0]
+    assert float(bar["height"]) == pytest.approx(0.75 * full[3], abs=0.1)
+    assert float(bar["width"]) + 2 == pytest.approx(full[1] / 2, abs=0.1)
+    assert float(dot["cx"]) - full[0] == pytest.approx(0.875 * full[1], abs=0.1)
+
+
+def test_diagnosis_says_the_worst_first_and_folds_what_is_fine(html):
+    page = section(html, "diagnosis")
+    assert page.find("p")[0][1] == "1 problem, 1 warning. 1 check fine."
+    assert [text for _, text in page.find("strong")] == ["dead ReLUs", "gap", "rate"]
+    [(_, folded)] = page.find("details")
+    assert "It fits." in folded and "41 %" not in folded
+    assert {"Lower the rate.", "Glorot 2011"} <= {text for _, text in page.find("p")}
+    healthy = report.render({"title": "t", "diagnosis": RUN["diagnosis"][:1]})
+    assert "No problem found. 1 check fine." in " ".join(healthy.split())
+
+
+def test_environment(html):
+    page = section(html, "environment")
+    assert [text for _, text in page.find("dd")] == ["2", "some < other"]
 
 
 def test_findings(html):
@@ -489,6 +586,9 @@ def test_hostile_names_stay_text(text, html, tmp_path):
     run["settings"] = run["versions"] = {text: text}
     run["timings"] = {text: 3.0}
     run["mistakes"][0]["thumbnail"] = JPEG
+    run["diagnosis"] = [{**RUN["diagnosis"][2], "check": text, "message": text}]
+    run["curves"] = {"charts": [{"title": text, "unit": text, "lines": {text: [0.5]}}]}
+    run["environment"] = {text: text}
     hostile = Page(report.write(tmp_path / "r.html", run).read_text("utf-8"))
     known = {tag for tag, _, _ in Page(html).elements}
     assert {tag for tag, _, _ in hostile.elements} <= known, "no element that we did not write"

@@ -93,3 +93,24 @@ def test_epoch_ticks_are_few_whole_and_begin_at_1(num_epochs):
     ticks = _svg._epoch_ticks(num_epochs)
     assert ticks[0] == 1 and ticks[-1] <= num_epochs and len(ticks) <= 12
     assert len(ticks) >= min(num_epochs, 3)
+
+
+def test_reliability_bars_stand_where_the_axes_say():
+    bins = [
+        {"low": 0.2, "high": 0.4, "confidence": 0.25, "accuracy": 0.5},
+        {"low": 0.8, "high": 1.0, "confidence": 0.95, "accuracy": 1.0},
+    ]
+    drawn = _svg.reliability(bins)
+    (x0, first), (x1, last) = drawn["x_ticks"][0], drawn["x_ticks"][-1]
+    assert (first, last) == ("0 %", "100 %")
+    (y0, _), (y1, _) = drawn["y_ticks"][0], drawn["y_ticks"][-1]
+    assert drawn["diagonal"] == (x0, y0, x1, y1)
+    for (left, width, top, height, middle), part in zip(drawn["bars"], bins):
+        shares = [(x - x0) / (x1 - x0) for x in (left, left + width, middle)]
+        assert shares == pytest.approx([part["low"], part["high"], part["confidence"]], abs=1e-3)
+        assert (top - y0) / (y1 - y0) == pytest.approx(part["accuracy"], abs=1e-3)
+        assert top + height == pytest.approx(y0)
+
+
+def test_small_rates_have_short_labels():
+    assert _svg.tick_labels([0.0, 1e-5, 2e-5]) == ["0", "1e-5", "2e-5"]
