@@ -1,32 +1,44 @@
-"""Pictures of networks. What they show is computed as plain numbers, then drawn by matplotlib."""
+"""Pictures of networks and of what they see. Arrays and numbers are computed, then drawn apart."""
 
-import importlib
+from kerascnn.visualize.architecture import Arrow, Box, Drawing, graph_layout
+from kerascnn.visualize.calibration import ReliabilityBin, reliability
+from kerascnn.visualize.charts import plot_confusion, plot_embedding, plot_reliability
+from kerascnn.visualize.embedding import embed
+from kerascnn.visualize.feature_maps import feature_maps, plot_feature_maps
+from kerascnn.visualize.filters import first_layer_filters, first_layer_smoothness
+from kerascnn.visualize.initialization import plot_initialization
+from kerascnn.visualize.pictures import plot_images
+from kerascnn.visualize.plot import plot_graph, plot_stages
+from kerascnn.visualize.rates import plot_range_test, plot_schedules
+from kerascnn.visualize.resolutions import Slab, Stage, stage_layout, stages
+from kerascnn.visualize.top_losses import TopLoss, plot_top_losses, top_losses
 
-_HOMES = {
-    "Arrow": "architecture",
-    "Box": "architecture",
-    "Drawing": "architecture",
-    "Slab": "resolutions",
-    "Stage": "resolutions",
-    "graph_layout": "architecture",
-    "plot_graph": "plot",
-    "plot_images": "pictures",
-    "plot_initialization": "initialization",
-    "plot_range_test": "rates",
-    "plot_schedules": "rates",
-    "plot_stages": "plot",
-    "stage_layout": "resolutions",
-    "stages": "resolutions",
-}
-
-__all__ = list(_HOMES)
-
-
-def __getattr__(name):
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"kerascnn.visualize.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'kerascnn.visualize' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__all__ = [
+    "Arrow",
+    "Box",
+    "Drawing",
+    "ReliabilityBin",
+    "Slab",
+    "Stage",
+    "TopLoss",
+    "embed",
+    "feature_maps",
+    "first_layer_filters",
+    "first_layer_smoothness",
+    "graph_layout",
+    "plot_confusion",
+    "plot_embedding",
+    "plot_feature_maps",
+    "plot_graph",
+    "plot_images",
+    "plot_initialization",
+    "plot_range_test",
+    "plot_reliability",
+    "plot_schedules",
+    "plot_stages",
+    "plot_top_losses",
+    "reliability",
+    "stage_layout",
+    "stages",
+    "top_losses",
+]

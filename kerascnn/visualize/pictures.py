@@ -9,7 +9,7 @@ from kerascnn._errors import InputError
 
 __all__ = ["plot_images"]
 
-_WIDTH, _SMALLEST, _LARGEST = 9.0, 0.6, 3.0  # inches: of a row, and of one picture
+_WIDTH, _SMALLEST, _LARGEST = 9.0, 0.6, 4.0  # inches: of a row, and of one picture
 _GAP, _LINE = 0.06, 0.15  # inches: between pictures, and a line of a title
 _LETTERS = 13  # of a title in an inch
 
@@ -43,8 +43,9 @@ def plot_images(images, titles=None, columns=None, path=None):
     columns = _columns(len(pictures)) if columns is None else columns
     if columns < 1:
         raise InputError(f"`columns` must be an int >= 1. Received: {columns!r}.")
-    width = min(max(_WIDTH / columns, _SMALLEST), _LARGEST)
-    height = width * max(len(picture) / picture.shape[1] for picture in pictures)
+    aspect = max(len(picture) / picture.shape[1] for picture in pictures)
+    width = min(max(_WIDTH / columns, _SMALLEST), _LARGEST) / max(aspect, 1)
+    height = width * aspect
     titles = _titles(titles, len(pictures), width)
     head = _LINE * max(title.count("\n") + bool(title) for title in titles)
     rows = math.ceil(len(pictures) / columns)

@@ -1,0 +1,184 @@
+"""Charts of what a classifier does: confusions, calibration, an embedding of its features."""
+
+import numpy as np
+
+from kerascnn._errors import InputError
+
+__all__ = ["plot_confusion", "plot_embedding", "plot_reliability"]
+
+_INK, _QUIET, _BAR, _GAP = "#22303c", "#8a8f98", "#4a7fb5", "#c8553d"
+_NAMED = 20  # classes that a legend or the cells of a matrix can still tell apart
+
+
+def plot_confusion(matrix, class_names=None, path=None):
+    """Draw a confusion matrix: row true, column predicted, colour the share of the row.
+
+    Up to 20 classes have their counts written in, those on the diagonal are right.
+
+    Args:
+        matrix: array (classes, classes) of counts, as `kerascnn.metrics.ConfusionMatrix` gives.
+        class_names: list of str, or None for numbers.
+        path: str, path or None. A file to write; its suffix is the format (.png, .svg, .pdf).
+
+    Returns:
+        `matplotlib.figure.Figure`; a notebook shows it.
+
+    Raises:
+        InputError: the matrix is not square, has negative entries, or other names than classes.
+
+    >>> figure = plot_confusion([[8, 2], [0, 5]], ["cat", "dog"])
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['8', '2', '0', '5']
+    """
+    counts = np.asarray(matrix, "float64")
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not (counts >= 0).all():
+        raise InputError(
+            f"A confusion matrix is square and holds counts. Received: shape {counts.shape}."
+        )
+    names = _names(class_names, len(counts))
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-30)
+    side = min(max(2.5 + 0.42 * len(counts), 3.5), 12)
+    figure, axes = _canvas((side + 0.7, side))
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    ticks = range(len(counts)) if len(counts) <= 5 * _NAMED else []
+    size = 9 if len(counts) <= _NAMED else 5
+    axes.set_xticks(ticks, [names[i] for i in ticks], rotation=90, fontsize=size)
+    axes.set_yticks(ticks, [names[i] for i in ticks], fontsize=size)
+    axes.set(xlabel="predicted", ylabel="true")
+    if len(counts) <= _NAMED:
+        for (row, column), count in np.ndenumerate(counts):
+            colour = "white" if shares[row, column] > 0.5 else _INK if count else _QUIET
+            axes.text(column, row, f"{count:g}", ha="center", va="center", color=colour, fontsize=8)
+    figure.colorbar(image, ax=axes, shrink=0.6, label="share of the true class")
+    return _finished(figure, path)
+
+
+def plot_reliability(rows, path=None):
+    """Draw accuracy against confidence, and how many samples each bin holds.
+
+    Bars below the diagonal are overconfident: red is what is missing, or too much, to it.
+
+    Args:
+        rows: list of `ReliabilityBin`, of `reliability`.
+        path: str, path or None. A file to write; its suffix is the format (.png, .svg, .pdf).
+
+    Returns:
+        `matplotlib.figure.Figure`; a notebook shows it.
+
+    Raises:
+        InputError: `rows` is empty.
+
+    >>> from kerascnn.visualize import reliability
+    >>> rows = reliability([[0.9, 0.1], [0.2, 0.8]], [0, 0])
+    >>> plot_reliability(rows).axes[0].get_title()
+    'expected calibration error 0.45'
+    """
+    if not rows:
+        raise InputError("There are no rows to draw. Pass what `reliability` returned.")
+    filled = [row for row in rows if row.count]
+    low, width, confidence, accuracy, count = (
+        np.array(column)
+        for column in zip(
+            *(
+                (row.low, row.high - row.low, row.confidence, row.accuracy, row.count)
+                for row in filled
+            )
+        )
+    )
+    error = float(np.sum(count * np.abs(accuracy - confidence)) / np.sum(count))
+    figure, (axes, below) = _canvas((4.6, 5.2), 2, sharex=True, height_ratios=(3, 1))
+    axes.bar(low, accuracy, width, align="edge", color=_BAR, edgecolor="white", label="accuracy")
+    axes.bar(
+        low,
+        confidence - accuracy,
+        width,
+        bottom=accuracy,
+        align="edge",
+        color=_GAP,
+        alpha=0.35,
+        edgecolor="white",
+        label="gap to confidence",
+    )
+    axes.plot([0, 1], [0, 1], color=_INK, linewidth=1, linestyle="--")
+    axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
+    axes.set_title(f"expected calibration error {error:.2g}", fontsize=10)
+    axes.legend(frameon=False, loc="upper left", fontsize=8)
+    below.bar(low, count, width, align="edge", color=_QUIET, edgecolor="white")
+    below.set(xlabel="confidence", ylabel="samples")
+    return _finished(figure, path)
+
+
+def plot_embedding(points, labels, class_names=None, path=None, *, title=None):
+    """Draw points in the plane, coloured by label: the figure of DeCAF.
+
+    Source: Donahue et al. 2014, arXiv:1310.1531, Fig. 1.
+
+    Args:
+        points: array (N, 2), of `embed`.
+        labels: int array (N,).
+        class_names: list of str, or None for numbers. Up to 20 classes have a legend.
+        path: str, path or None. A file to write; its suffix is the format (.png, .svg, .pdf).
+        title: str or None.
+
+    Returns:
+        `matplotlib.figure.Figure`; a notebook shows it.
+
+    Raises:
+        InputError: `points` has another shape, or there are more or fewer labels.
+
+    >>> figure = plot_embedding(np.eye(3)[:, :2], [0, 1, 1], ["cat", "dog"])
+    >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    ['cat', 'dog']
+    """
+    points, labels = np.asarray(points), np.asarray(labels)
+    if points.ndim != 2 or points.shape[1] != 2 or labels.shape != points.shape[:1]:
+        raise InputError(
+            "Points have shape (N, 2) and labels (N,). "
+            f"Received: {points.shape} and {labels.shape}."
+        )
+    present = np.unique(labels)
+    names = _names(class_names, int(present.max()) + 1)
+    figure, axes = _canvas((6.2, 4.8))
+    for i, label in enumerate(present):
+        x, y = points[labels == label].T
+        axes.scatter(x, y, 14, color=_colour(i, len(present)), label=names[label], linewidths=0)
+    axes.set(xticks=[], yticks=[], aspect="equal")
+    axes.spines[["left", "bottom"]].set_visible(False)
+    if len(present) <= _NAMED:
+        axes.legend(
+            loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=8, markerscale=1.6
+        )
+    if title is not None:
+        axes.set_title(title, fontsize=10)
+    return _finished(figure, path)
+
+
+def _colour(i, count):
+    import matplotlib as mpl
+
+    if count <= 10:
+        return mpl.colormaps["tab10"](i)
+    return mpl.colormaps["tab20"](i) if count <= 20 else mpl.colormaps["turbo"](i / (count - 1))
+
+
+def _names(class_names, count):
+    names = [str(i) for i in range(count)] if class_names is None else list(class_names)
+    if len(names) < count:
+        raise InputError(f"{count} classes need {count} names. Received: {len(names)}.")
+    return names
+
+
+def _canvas(size, rows=1, **options):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, dpi=100, facecolor="white", layout="constrained")
+    axes = figure.subplots(rows, **options)
+    for one in np.atleast_1d(axes):
+        one.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _finished(figure, path):
+    if path is not None:
+        figure.savefig(path, dpi=150)
+    return figure
