@@ -5,7 +5,12 @@ from kerascnn.visualize.calibration import ReliabilityBin, reliability
 from kerascnn.visualize.charts import plot_confusion, plot_embedding, plot_reliability
 from kerascnn.visualize.embedding import embed
 from kerascnn.visualize.feature_maps import feature_maps, plot_feature_maps
-from kerascnn.visualize.filters import first_layer_filters, first_layer_smoothness
+from kerascnn.visualize.filters import (
+    first_layer_filters,
+    first_layer_noise,
+    first_layer_smoothness,
+)
+from kerascnn.visualize.grad_cam import grad_cam, grad_cam_plus_plus
 from kerascnn.visualize.initialization import plot_initialization
 from kerascnn.visualize.pictures import plot_images
 from kerascnn.visualize.plot import plot_graph, plot_stages
@@ -24,7 +29,10 @@ __all__ = [
     "embed",
     "feature_maps",
     "first_layer_filters",
+    "first_layer_noise",
     "first_layer_smoothness",
+    "grad_cam",
+    "grad_cam_plus_plus",
     "graph_layout",
     "plot_confusion",
     "plot_embedding",

@@ -49,7 +49,7 @@ def feature_maps(model, images, layers=None, *, batch_size=32):
             f"{model.name!r} takes images of shape {tuple(expected)}. Received: {images.shape}."
         )
     batches = [
-        [ops.convert_to_numpy(ops.cast(y, "float32")) for y in part(batch, training=False)]
+        [ops.convert_to_numpy(ops.cast(y, "float32")) for y in keras.tree.flatten(part(batch))]
         for batch in np.split(images, range(batch_size, len(images), batch_size))
     ]
     found = [np.concatenate(outputs) for outputs in zip(*batches)]
