@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-__all__ = ["assign", "copied", "optimizer_variables"]
+__all__ = ["assign", "copied", "optimizer_variables", "restore", "snapshot"]
 
 
 def optimizer_variables(model):
@@ -30,3 +30,15 @@ def assign(variables, values):
     """Put back what `copied` returned."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
+
+
+def snapshot(model):
+    """Weights, moving statistics and momenta as they are now."""
+    return copied(model.variables), copied(optimizer_variables(model))
+
+
+def restore(model, state):
+    """Go back to what `snapshot` returned."""
+    weights, momenta = state
+    assign(model.variables, weights)
+    assign(optimizer_variables(model), momenta)

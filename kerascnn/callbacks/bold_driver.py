@@ -5,7 +5,7 @@ import keras
 from kerascnn._errors import InputError
 from kerascnn.callbacks._monitor import Monitor
 from kerascnn.callbacks._scaling import log_rates, scale_rates, schedules_of
-from kerascnn.callbacks._values import assign, copied, optimizer_variables
+from kerascnn.callbacks._values import restore, snapshot
 
 __all__ = ["BoldDriver"]
 
@@ -65,7 +65,7 @@ class BoldDriver(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         if not self._monitor.name.startswith("val_"):
-            self._begin = self._now()
+            self._begin = snapshot(self.model)
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
@@ -73,14 +73,9 @@ class BoldDriver(keras.callbacks.Callback):
         value = self._monitor.read(logs, type(self).__name__)
         if self._monitor.is_better(value, self._best) or value == self._best:
             self._best = value
-            self._measured = self._begin or self._now()
+            self._measured = self._begin or snapshot(self.model)
             scale_rates(self.model, self.increase)
             return
         if self._measured is not None:
-            weights, optimizer = self._measured
-            assign(self.model.variables, weights)
-            assign(optimizer_variables(self.model), optimizer)
+            restore(self.model, self._measured)
         scale_rates(self.model, self.decrease)
-
-    def _now(self):
-        return copied(self.model.variables), copied(optimizer_variables(self.model))

@@ -7,7 +7,7 @@ import numpy as np
 
 from kerascnn._errors import InputError, NonFiniteError
 from kerascnn.callbacks._scaling import log_rates, scale_rates, scales, set_scales
-from kerascnn.callbacks._values import assign, copied, optimizer_variables
+from kerascnn.callbacks._values import restore, snapshot
 
 __all__ = ["DivergenceRestart"]
 
@@ -74,7 +74,7 @@ class DivergenceRestart(keras.callbacks.Callback):
         self._begin = self._good = None
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._begin = copied(self.model.variables), copied(optimizer_variables(self.model))
+        self._begin = snapshot(self.model)
         self._good = self._good or self._begin
 
     def on_train_batch_end(self, batch, logs=None):
@@ -94,9 +94,7 @@ class DivergenceRestart(keras.callbacks.Callback):
             self._good = self._begin  # what the epoch measured began with these
 
     def _restart(self, why):
-        weights, optimizer = self._good
-        assign(self.model.variables, weights)
-        assign(optimizer_variables(self.model), optimizer)
+        restore(self.model, self._good)
         self.model.reset_metrics()  # a mean over NaN stays NaN
         self._restarts += 1
         if self._restarts > self.max_restarts:

@@ -7,7 +7,7 @@ import keras
 from kerascnn._errors import InputError
 from kerascnn.callbacks._monitor import Monitor
 from kerascnn.callbacks._scaling import log_rates, scale_rates, scales, set_scales
-from kerascnn.callbacks._values import assign, copied, optimizer_variables
+from kerascnn.callbacks._values import restore, snapshot
 
 __all__ = ["PlateauRollback"]
 
@@ -61,18 +61,16 @@ class PlateauRollback(keras.callbacks.Callback):
             "best": self._best,
             "wait": self._wait,
             "scales": scales(self.model),
-            "weights": self._weights,
-            "optimizer": self._optimizer,
+            "snapshot": self._snapshot,
         }
 
     def set_state(self, state):
         self._best, self._wait = state["best"], state["wait"]
-        self._weights, self._optimizer = state["weights"], state["optimizer"]
+        self._snapshot = state["snapshot"]
         set_scales(self.model, state["scales"])
 
     def on_train_begin(self, logs=None):
-        self._best, self._wait = None, 0
-        self._weights = self._optimizer = None
+        self._best, self._wait, self._snapshot = None, 0, None
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
@@ -81,8 +79,7 @@ class PlateauRollback(keras.callbacks.Callback):
         if self._monitor.is_better(value, self._best):
             self._best, self._wait = value, 0
             if self.rollback:
-                self._weights = copied(self.model.variables)
-                self._optimizer = copied(optimizer_variables(self.model))
+                self._snapshot = snapshot(self.model)
             return
         self._wait += 1
         if self._wait >= self.patience:
@@ -90,11 +87,10 @@ class PlateauRollback(keras.callbacks.Callback):
             self._lower(epoch)
 
     def _lower(self, epoch):
-        if self._weights is not None:
-            assign(self.model.variables, self._weights)
-            assign(optimizer_variables(self.model), self._optimizer)
+        if self._snapshot is not None:
+            restore(self.model, self._snapshot)
         scale_rates(self.model, self.factor)
-        back = " and back to the best weights" if self._weights is not None else ""
+        back = " and back to the best weights" if self._snapshot is not None else ""
         _log.info(
             "Epoch %d: %s does not improve on %g: learning rate times %g%s.",
             epoch + 1,
