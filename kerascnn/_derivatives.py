@@ -142,15 +142,20 @@ def joined(tensors):
     return np.concatenate([np.asarray(ops.convert_to_numpy(t), "f8").ravel() for t in tensors])
 
 
-def value_and_gradient(function):
-    """Compile function(tensors, *more), a scalar, to one of (scalar, [gradient of each tensor])."""
+def value_and_gradient(function, has_aux=False):
+    """Compile function(tensors, *more), a scalar, to one of (scalar, [gradient of each tensor]).
+
+    With `has_aux` it gives (scalar, what else there is to know), and so does the compiled one.
+    """
     if keras.backend.backend() == "jax":
         import jax
 
-        return jax.jit(jax.value_and_grad(function))
+        return jax.jit(jax.value_and_grad(function, has_aux=has_aux))
     import tensorflow as tf
 
-    return tf.function(functools.partial(_value_and_gradient, function), autograph=False)
+    # TensorFlow warns of functions that are traced often, which it knows by their code.
+    compiled = functools.partial(_value_and_gradient, function, has_aux)
+    return tf.function(compiled, autograph=False)
 
 
 def hessian_product(function):
@@ -168,17 +173,18 @@ def hessian_product(function):
     def product(tensors, directions, *more):
         with tf.GradientTape() as tape:
             tape.watch(tensors)
-            _, gradients = _value_and_gradient(function, tensors, *more)
+            _, gradients = _value_and_gradient(function, False, tensors, *more)
             slope = sum(tf.reduce_sum(g * d) for g, d in zip(gradients, directions))
         return tape.gradient(slope, tensors, unconnected_gradients="zero")
 
     return tf.function(product, autograph=False)
 
 
-def _value_and_gradient(function, tensors, *more):
+def _value_and_gradient(function, has_aux, tensors, *more):
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
         tape.watch(tensors)
         value = function(tensors, *more)
-    return value, tape.gradient(value, tensors, unconnected_gradients="zero")
+        scalar = value[0] if has_aux else value
+    return value, tape.gradient(scalar, tensors, unconnected_gradients="zero")

@@ -6,42 +6,52 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from kerascnn._calls import follow
 from kerascnn._errors import InputError, one_of
 
 
 def flatten(model):
-    """The same network without nested models: layers, names and weights stay, in new objects.
+    """The same network without nested models: the layers and weights stay, in new objects.
 
-    ConvNeXt of `keras.applications` holds `Sequential` models; what looks for a layer by its name
-    or cuts the graph wants to see the layers themselves.
+    A backbone inside a classifier, or the `Sequential` models of ConvNeXt: what looks for a layer
+    by its name or cuts the graph wants to see the layers themselves.
 
     Args:
-        model: functional `keras.Model`, possibly with `keras.Sequential` models in it.
+        model: functional or `Sequential` `keras.Model`, possibly with such models in it.
 
     Returns:
-        `model` itself if nothing is nested in it, else a new flat `keras.Model`.
+        `model` itself if nothing is nested in it, else a new flat `keras.Model`. Its layers have
+        their names, but where two are alike, the inner is named after its model: "backbone_conv".
     """
-    nested = [layer for layer in model.layers if isinstance(layer, keras.Sequential)]
-    if not nested:
+    if not any(isinstance(layer, keras.Model) for layer in model.layers):
         return model
+    copies, names = {}, {layer.name for layer in model.layers}
 
-    def clone(layer):
-        if isinstance(layer, keras.Sequential):
-            return [clone(part) for part in layer.layers]
-        return layer.__class__.from_config(layer.get_config())
+    def apply(path, layer, args, kwargs):
+        if id(layer) not in copies:
+            is_taken = "/" in path and layer.name in names
+            name = path.replace("/", "_") if is_taken else layer.name
+            names.add(name)
+            copy = type(layer).from_config(layer.get_config() | {"name": name})
+            copies[id(layer)] = layer, copy
+        return copies[id(layer)][1](*args, **kwargs)
 
-    def inline(layer, *args, **kwargs):
-        if not isinstance(layer, list):
-            return layer(*args, **kwargs)
-        (x,) = args
-        for part in layer:
-            x = inline(part, x)
-        return x
-
-    flat = keras.models.clone_model(model, clone_function=clone, call_function=inline)
-    for layer in leaves(model):
-        if layer.weights:
-            flat.get_layer(layer.name).set_weights(layer.get_weights())
+    inputs = [
+        keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
+        for tensor in model.inputs
+    ]
+    outputs = follow(model, inputs, apply)
+    if isinstance(model, keras.Sequential):
+        (inputs,), (outputs,) = inputs, outputs
+    else:  # lists and dicts stay what they are
+        inputs = keras.tree.pack_sequence_as(model.input, inputs)
+        outputs = keras.tree.pack_sequence_as(model.output, outputs)
+    flat = keras.Model(inputs, outputs, name=model.name)
+    for layer, copy in copies.values():
+        if getattr(layer, "weights", None):
+            copy.set_weights(layer.get_weights())
+            if hasattr(copy, "finalize_state"):
+                copy.finalize_state()
     return flat
 
 

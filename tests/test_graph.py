@@ -209,6 +209,30 @@ def test_flatten_dissolves_sequential_models():
     assert np.array_equal(tail(trunk(x)), model(x))
 
 
+def test_flatten_opens_backbones_and_keeps_what_is_shared():
+    x = keras.Input((8, 8, 3), name="photo")
+    shared = layers.Conv2D(3, 3, padding="same", name="conv")
+    y = layers.BatchNormalization(name="bn")(shared(layers.ReLU(name="relu")(shared(x))))
+    backbone = keras.Model(x, [layers.Add(name="add")([y, x]), y], name="backbone")
+    normal = layers.Normalization(mean=[1.0, 2, 3], variance=[4.0, 5, 6], name="normal")
+    image = keras.Input((8, 8, 3), name="image")
+    one, other = backbone(keras.Sequential([normal, layers.Dense(3, name="mix")])(image))
+    again, _ = backbone(other)
+    x = layers.Conv2D(2, 1, name="conv")(layers.Concatenate(name="concat")([again, one * 2.0]))
+    model = keras.Model({"image": image}, {"maps": x, "mean": layers.Flatten(name="flat")(x)})
+    for weight in model.weights:
+        weight.assign(np.random.default_rng(0).uniform(0.5, 1, weight.shape))
+    flat = _graph.flatten(model)
+    names = {layer.name for layer in flat.layers if layer.weights}
+    assert names == {"mix", "backbone_conv", "bn", "conv"}
+    photo = {"image": photos(2, 8)}
+    expected, found = model(photo), flat(photo)
+    for name in ("maps", "mean"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-5)
+    assert flat.count_params() == model.count_params()
+    assert model.get_layer("backbone").get_layer("relu").output.shape == (None, 8, 8, 3)
+
+
 def test_frozen_batch_norm_keeps_its_statistics_under_fit(small_mobilenet):
     model = small_mobilenet
     whole = keras.Model(model.input, layers.Dense(2, activation="softmax")(model.output))

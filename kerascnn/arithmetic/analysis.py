@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import keras
 
+from kerascnn._calls import calls
 from kerascnn._console import table
 from kerascnn._errors import InputError
-from kerascnn.arithmetic._calls import calls
 
 __all__ = ["Analysis", "LayerCounts", "analyze"]
 

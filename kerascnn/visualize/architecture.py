@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import keras
 
+from kerascnn._calls import calls
 from kerascnn._errors import InputError
-from kerascnn.arithmetic._calls import calls
 from kerascnn.visualize._layout import place
 from kerascnn.visualize._paths import between, inputs, makers, named, sources_of
 

@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from kerascnn._calls import calls
 from kerascnn.arithmetic import analyze
-from kerascnn.arithmetic._calls import calls
 from kerascnn.visualize._paths import between, inputs, makers, sources_of
 from kerascnn.visualize.architecture import TEXT_SIZE, by, text_width
 

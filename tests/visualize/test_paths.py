@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from kerascnn import InputError
-from kerascnn.arithmetic._calls import calls
+from kerascnn._calls import calls
 from kerascnn.layers import FractalJoin, FractalPath
 from kerascnn.visualize._paths import between, inputs, makers, named, sources_of
 

@@ -61,8 +61,58 @@ def calls(model, input_shape=None):
     """
     images = _inputs(model, input_shape)
     found = [Call(image.name, source, (), (image,)) for source, image in images]
-    outputs = tuple(_walk(model, [image for _, image in images], found, ""))
-    return found, outputs
+
+    def note(name, layer, args, kwargs):
+        outputs = layer.compute_output_spec(*args, **kwargs)
+        found.append(Call(name, layer, tuple(_tensors((args, kwargs))), tuple(_tensors(outputs))))
+        return outputs
+
+    return found, tuple(follow(model, [image for _, image in images], note))
+
+
+def follow(model, tensors, apply, prefix=""):
+    """Send tensors through a functional model, call by call, into nested models too.
+
+    Args:
+        model: functional or `Sequential` `keras.Model`.
+        tensors: list of Keras tensors or of the backend's own, one for each input.
+        apply: function(name, layer, args, kwargs) of each call, in the order of `calls`, that gives
+            what the call gives: the layer's output, or something in its place.
+        prefix: str, put before the names.
+
+    Returns:
+        List of tensors, the outputs.
+
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.ReLU(), keras.layers.ReLU()])
+    >>> follow(model, [3.0], lambda name, layer, args, kwargs: args[0] + 1)
+    [5.0]
+    """
+    if isinstance(model, _CHAINS):
+        for layer in model.layers:
+            tensors = _call(layer, (_single(tensors),), {}, apply, prefix)
+        return tensors
+    config = model.get_config()
+    if "layers" not in config:  # a subclass, with a config of its own
+        config = keras.Model(model.inputs, model.outputs).get_config()
+    known = dict(zip(_histories(config["input_layers"]), tensors))
+    operations = {operation.name: operation for operation in model.operations}
+    for name, index, arguments in _in_order(config["layers"], known):
+        args, kwargs = _filled_in(arguments["args"], known), _filled_in(arguments["kwargs"], known)
+        outputs = _call(operations[name], args, kwargs, apply, prefix)
+        known |= {(name, index, i): tensor for i, tensor in enumerate(outputs)}
+    # In this one place `get_config` counts the calls of a nested functional model from 1.
+    first = {name: int(isinstance(layer, keras.Function)) for name, layer in operations.items()}
+    outputs = _histories(config["output_layers"])
+    return [known[name, index - first[name], i] for name, index, i in outputs]
+
+
+def _call(layer, args, kwargs, apply, prefix):
+    name = f"{prefix}{layer.name}"
+    # A pipeline of layers without weights is one step, such as addition and ReLU.
+    has_parts = layer.weights if isinstance(layer, keras.layers.Pipeline) else _is_graph(layer)
+    if has_parts:
+        return follow(layer, _tensors((args, kwargs)), apply, f"{name}/")
+    return keras.tree.flatten(apply(name, layer, args, kwargs))
 
 
 def _inputs(model, input_shape):
@@ -115,39 +165,6 @@ def _filled(shape, input_shape):
             "Pass input_shape=(H, W, C)."
         )
     return (batch, *sizes)
-
-
-def _walk(model, tensors, found, prefix):
-    """Append the calls inside `model` to `found`, return its output tensors."""
-    if isinstance(model, _CHAINS):
-        for layer in model.layers:
-            tensors = _call(layer, (_single(tensors),), {}, found, prefix)
-        return tensors
-    config = model.get_config()
-    if "layers" not in config:  # a subclass, with a config of its own
-        config = keras.Model(model.inputs, model.outputs).get_config()
-    known = dict(zip(_histories(config["input_layers"]), tensors))
-    operations = {operation.name: operation for operation in model.operations}
-    for name, index, arguments in _in_order(config["layers"], known):
-        args, kwargs = _filled_in(arguments["args"], known), _filled_in(arguments["kwargs"], known)
-        outputs = _call(operations[name], args, kwargs, found, prefix)
-        known |= {(name, index, i): tensor for i, tensor in enumerate(outputs)}
-    # In this one place `get_config` counts the calls of a nested functional model from 1.
-    first = {name: int(isinstance(layer, keras.Function)) for name, layer in operations.items()}
-    outputs = _histories(config["output_layers"])
-    return [known[name, index - first[name], i] for name, index, i in outputs]
-
-
-def _call(layer, args, kwargs, found, prefix):
-    name = f"{prefix}{layer.name}"
-    inputs = _tensors((args, kwargs))
-    # A pipeline of layers without weights is one step, such as addition and ReLU.
-    has_parts = layer.weights if isinstance(layer, keras.layers.Pipeline) else _is_graph(layer)
-    if has_parts:
-        return _walk(layer, inputs, found, f"{name}/")
-    outputs = _tensors(layer.compute_output_spec(*args, **kwargs))
-    found.append(Call(name, layer, tuple(inputs), tuple(outputs)))
-    return outputs
 
 
 def _in_order(layers, known):
@@ -211,7 +228,7 @@ def _filled_in(node, known):
 
 def _tensors(structure):
     flat = keras.tree.flatten(structure)
-    return [tensor for tensor in flat if keras.utils.is_keras_tensor(tensor)]
+    return [x for x in flat if keras.utils.is_keras_tensor(x) or keras.ops.is_tensor(x)]
 
 
 def _single(tensors):

@@ -5,7 +5,7 @@ import pytest
 from keras import layers, ops
 
 from kerascnn import InputError, _graph
-from kerascnn.arithmetic._calls import calls
+from kerascnn._calls import calls
 
 
 def names(model, input_shape=None):

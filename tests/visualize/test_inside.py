@@ -1,0 +1,79 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from kerascnn import InputError
+from kerascnn.visualize._inside import forward, gradient_of, opened, position
+
+PHOTOS = np.random.default_rng(0).uniform(0, 1, (2, 6, 6, 3)).astype("float32")
+
+
+def nested(output="softmax"):
+    keras.utils.set_random_seed(0)
+    x = keras.Input((6, 6, 3))
+    block = keras.Sequential([layers.Conv2D(3, 3, padding="same", name="conv")], name="block")
+    inner = keras.Model(x, layers.Dropout(0.5)(block(x)), name="inner")
+    image = keras.Input((6, 6, 3), name="image")
+    x = layers.Conv2D(3, 1, name="first")(layers.RandomFlip()(image))
+    x = layers.Flatten()(inner(inner(x)))
+    return keras.Model(image, layers.Dense(2, output, name="output")(x))
+
+
+def test_what_is_inside_is_what_predict_computes():
+    model = nested()
+    found, last = opened(model, PHOTOS)
+    first = position(found, "first")
+    output, (image, maps) = forward(model, PHOTOS, [0, first])
+    np.testing.assert_allclose(output, model.predict(PHOTOS, verbose=0), rtol=1e-5)
+    np.testing.assert_array_equal(image, PHOTOS)
+    np.testing.assert_allclose(maps, model.get_layer("first")(PHOTOS), rtol=1e-5)
+    assert found[last].name == "output"
+
+
+@pytest.mark.parametrize("end", ["layer", "activation", "softmax", "operation"])
+def test_scores_are_what_goes_into_the_softmax_at_the_end(end):
+    plain = nested(None)
+    x = plain.output
+    ends = {
+        "activation": layers.Activation("softmax"),
+        "softmax": layers.Softmax(),
+        "operation": ops.softmax,
+    }
+    model = keras.Model(plain.input, ends[end](x)) if end in ends else nested()
+    model.set_weights(plain.get_weights())
+    _, last = opened(model, PHOTOS)
+    scores, _ = forward(model, PHOTOS, scores=last)
+    np.testing.assert_allclose(scores, plain.predict(PHOTOS, verbose=0), rtol=1e-5)
+
+
+def test_a_layer_that_is_called_twice_is_its_last_call():
+    found, _ = opened(nested(), PHOTOS)
+    names = [call.name for call in found]
+    assert names.count("inner/block/conv") == 2
+    assert position(found, "conv") == len(names) - 1 - names[::-1].index("inner/block/conv")
+    assert position(found, "block/conv") == position(found, "conv")
+
+
+def test_layers_of_one_name_must_be_told_apart():
+    def inner(name):
+        return keras.Sequential([keras.Input((6, 6, 3)), layers.ReLU(name="relu")], name=name)
+
+    found, _ = opened(keras.Sequential([keras.Input((6, 6, 3)), inner("a"), inner("b")]), PHOTOS)
+    assert position(found, "a/relu") + 1 == position(found, "b/relu")
+    with pytest.raises(InputError, match="named 'relu': a/relu, b/relu"):
+        position(found, "relu")
+
+
+def test_gradients_are_those_of_the_weights_at_the_time():
+    model = keras.Sequential([keras.Input((6, 6, 3)), layers.Flatten(), layers.Dense(1)])
+
+    def measure(tensors):
+        return ops.sum(forward(model, tensors[0])[0]), ops.sum(tensors[0])
+
+    step = gradient_of(model, measure)
+    for value in (2.0, 3.0):
+        model.set_weights([np.full((108, 1), value), np.zeros(1)])
+        total, (gradient,) = step([ops.convert_to_tensor(PHOTOS)])
+        np.testing.assert_array_equal(gradient, np.full(PHOTOS.shape, value))
+        np.testing.assert_allclose(total, PHOTOS.sum(), rtol=1e-5)
