@@ -135,7 +135,7 @@ def test_lenet(model):
         assert np.isfinite(values).all() and (values >= 0).all() and values.max() > 0
 
 
-@pytest.mark.parametrize("rubbish", [None, 1.0])
+@pytest.mark.parametrize("rubbish", [None, pytest.param(1.0, marks=pytest.mark.slow)])
 def test_the_papers_own_loss(rubbish):
     """Eq. 8, |f6 - code|^2, bends by 2 along each feature, which is a squashed sum plus its bias.
 

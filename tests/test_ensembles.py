@@ -201,6 +201,7 @@ def test_bad_arguments(make, message):
         make()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning")  # of Keras Tuner
 def test_the_best_of_a_search(tmp_path):
     keras_tuner = pytest.importorskip("keras_tuner")

@@ -53,6 +53,7 @@ def test_feature_extraction(tmp_path, few_photos, mobilenet):
     assert len(re.findall(r"^  0\.\d+  train/", output, re.M)) == 3
 
 
+@pytest.mark.slow
 def test_finetune(tmp_path, few_photos, mobilenet):
     options = ("--weights", mobilenet, "--image-size", 128, "--epochs", 1)
     output = run(tmp_path, ROOT / "recipes/finetune.py", few_photos, *options)
@@ -115,6 +116,7 @@ def test_batch_growth_quick(tmp_path):
     assert run(tmp_path, ROOT / "recipes/batch_growth.py", "--quick").count("updates of") == 0
 
 
+@pytest.mark.slow
 def test_optimiser_race_quick(tmp_path):
     output = run(tmp_path, ROOT / "recipes/optimiser_race.py", "--quick")
     lowest = dict(re.findall(r"^(\S+) +loss \S+ -> (\S+) in", output, re.MULTILINE))

@@ -114,7 +114,12 @@ ELSEWHERE = {  # the first four are refused, or no callback of a run: test_resum
     *("Callback", "CallbackList", "BackupAndRestore", "Resume"),
     "LearningRateRangeTest",  # no run of its own: it undoes all it did
 }
-KEPT = [name for name, row in CALLBACKS.items() if row]
+LONG = {name for name in CALLBACKS if hasattr(C, name)} - {"EarlyStopping", "ModelCheckpoint"}
+KEPT = [
+    pytest.param(name, marks=pytest.mark.slow) if name in LONG else name
+    for name, row in CALLBACKS.items()
+    if row
+]
 
 
 a_dead_process_closes_no_file = pytest.mark.filterwarnings(

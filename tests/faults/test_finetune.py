@@ -57,9 +57,10 @@ def without_seconds(run):
     return (run / "history.csv").read_text(), (run / "predictions.csv").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number",
-    [pytest.param(signal.SIGKILL, id="kill"), pytest.param(signal.SIGTERM, marks=pytest.mark.slow)],
+    [pytest.param(signal.SIGKILL, id="kill"), signal.SIGTERM],
 )
 def test_a_stopped_command_continues(digits, whole, tmp_path, number):
     process = command(digits, tmp_path / "run", tmp_path / "cache")

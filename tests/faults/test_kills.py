@@ -69,12 +69,14 @@ def job(tmp_path_factory):
     return digits(tmp_path_factory)
 
 
+@pytest.mark.slow
 def test_the_undisturbed_run_uses_what_must_be_kept(job):
     rates = job.expected["history"]["learning_rate"]
     assert rates[-1] < rates[0] / 4  # the plateau came twice at least
     assert 3 < len(job.expected["epochs"]) < 10  # stopped early
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_ends_the_same(job, tmp_path):
     seed = random.SystemRandom().randrange(10**6)
     draw = random.Random(seed)

@@ -80,6 +80,7 @@ def test_a_list_of_photos_would_be_noticed():
     assert growth(keeping) > 0.9 * PHOTO_BYTES
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="counts TensorFlow's graphs")
 def test_a_finetuning_leaves_no_graph_behind():
     def graphs():

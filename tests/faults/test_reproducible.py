@@ -89,6 +89,7 @@ def outputs(*processes):
     return [out.split() for out, _ in ended]
 
 
+@pytest.mark.slow
 def test_tensorflow(clothing, shared_data):  # noqa: F811
     """Both fill one cache at the same time: who computes what, in which batches, is chance."""
     weights = shared_data("weights/mobilenet_0.25_128_notop.weights.h5")

@@ -80,7 +80,7 @@ OPTIMIZERS = {
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_pruned_weights_are_zero_after_every_step_and_the_others_learn(make, jit_compile):
     """Trained before, so that momentum and moments point away from zero."""
     model = compiled(make(), jit_compile=jit_compile)

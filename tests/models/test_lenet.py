@@ -100,8 +100,9 @@ def test_start_is_uniform_within_the_papers_interval():
     ("options", "loss"),
     [
         ({}, "sparse_categorical_crossentropy"),
-        ({"variant": "modern"}, "sparse_categorical_crossentropy"),
-        ({"output": "rbf", "classifier_activation": None}, RBFLoss()),
+        pytest.param(
+            {"variant": "modern"}, "sparse_categorical_crossentropy", marks=pytest.mark.slow
+        ),
         ({"output": "rbf", "classifier_activation": None}, RBFLoss(rubbish=20.0)),
     ],
 )

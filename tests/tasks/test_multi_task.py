@@ -28,7 +28,7 @@ def model_of(both, shape=(8, 8, 1)):
     return model
 
 
-@pytest.mark.parametrize("weights", [None, {"ink": 0.1}, (0.5, 10.0), "learned"])
+@pytest.mark.parametrize("weights", [(0.5, 10.0), "learned"])
 def test_two_outputs_learn_real_digits(weights, tmp_path):
     x, labels = digits()
     both = multi_task(

@@ -420,6 +420,7 @@ def test_truncated_file_is_refused(file, share, files, tmp_path):
         backbone("MobileNet", path, **SMALL)
 
 
+@pytest.mark.slow
 def test_both_forms_of_convnext_are_loaded(tmp_path):
     model = backbone("ConvNeXtTiny", None, image_size=32)
     model.save_weights(tmp_path / "flat.weights.h5")
@@ -427,6 +428,7 @@ def test_both_forms_of_convnext_are_loaded(tmp_path):
     assert _graph.weights_digest(again) == _graph.weights_digest(model)
 
 
+@pytest.mark.slow
 def test_published_efficientnet_file_is_divided_by_the_deviation(tmp_path):
     mean = np.array([0.485, 0.456, 0.406], "float32")
     deviation = np.array([0.229, 0.224, 0.225], "float32")
@@ -462,7 +464,7 @@ def test_download_that_fails_names_the_file_and_its_folder_where_keras_finds_it(
     assert path == str(tmp_path / "models" / "mobilenet_2_5_128_tf_no_top.h5")
 
 
-@pytest.mark.parametrize("name", ["NASNetMobile", "VGG16", "MobileNetV3Small", "EfficientNetV2B0"])
+@pytest.mark.parametrize("name", ["VGG16", "MobileNetV3Small"])
 def test_download_that_fails_is_one_sentence(name, monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     with pytest.raises(InputError, match="could not be downloaded from https://") as error:
