@@ -8,6 +8,7 @@ from kerascnn.callbacks.batch_size_growth import BatchSizeGrowth
 from kerascnn.callbacks.bold_driver import BoldDriver
 from kerascnn.callbacks.diagonal_curvature import DiagonalCurvature
 from kerascnn.callbacks.divergence_restart import DivergenceRestart
+from kerascnn.callbacks.doctor import Doctor
 from kerascnn.callbacks.gradual_unfreezing import GradualUnfreezing
 from kerascnn.callbacks.late_penalty import LatePenalty
 from kerascnn.callbacks.learning_rate_logger import LearningRateLogger
@@ -23,6 +24,7 @@ __all__ = [
     "BoldDriver",
     "DiagonalCurvature",
     "DivergenceRestart",
+    "Doctor",
     "GradualUnfreezing",
     "LatePenalty",
     "LearningRateLogger",
