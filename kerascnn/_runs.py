@@ -12,6 +12,7 @@ from pathlib import Path
 from kerascnn._errors import InputError
 
 CHECKPOINTS = "checkpoints"  # what a run folder keeps when it is not finished
+_PARTIAL = ".partial"  # behind the name of a run folder that is not finished
 
 
 @contextlib.contextmanager
@@ -106,7 +107,7 @@ def run_folder(path):
     """
     path = Path(path)
     path = path if path.name else path.resolve()  # "." has no name to put ".partial" behind
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(path.name + _PARTIAL)
     with said_simply(path):
         if path.is_file() or (path.is_dir() and any(path.iterdir())):
             raise InputError(
@@ -134,6 +135,16 @@ def run_folder(path):
                 f"Cannot make {path}: something else was put there meanwhile. "
                 f"The finished run is in {partial}."
             ) from error
+
+
+def finished(folder):
+    """The absolute path that a folder of `run_folder` has when it is done.
+
+    >>> finished("/photos/run.partial").name, finished("/photos/run").name
+    ('run', 'run')
+    """
+    folder = Path(folder).absolute()
+    return folder.with_name(folder.name.removesuffix(_PARTIAL))
 
 
 def _empty(folder, keep=None):

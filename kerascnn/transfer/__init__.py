@@ -3,6 +3,7 @@
 import importlib
 
 _MODULES = {
+    "Comparison": "comparing",
     "FeatureExtractor": "features",
     "Features": "features",
     "PhotoCheck": "checking",
@@ -12,6 +13,7 @@ _MODULES = {
     "Run": "run",
     "backbone": "backbones",
     "check_photos": "checking",
+    "compare_runs": "comparing",
     "compare_stages": "choose",
     "cut_points": "freezing",
     "extract_features": "features",
@@ -29,6 +31,7 @@ _MODULES = {
     "out_of_fold_probabilities": "out_of_fold",
     "plan": "choose",
     "stage_ends": "freezing",
+    "write_report": "reporting",
 }
 
 __all__ = list(_MODULES)

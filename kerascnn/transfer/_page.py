@@ -1,63 +1,79 @@
 """What the report of a fine-tuning shows."""
 
-import dataclasses
-import datetime
-import platform
-from importlib import metadata
 from pathlib import Path
 
-import keras
 import numpy as np
 
-import kerascnn
-from kerascnn import report
+from kerascnn import report, visualize
+from kerascnn.transfer._instructions import asked, use
+from kerascnn.transfer._mistakes import confident_mistakes
 from kerascnn.transfer._scores import confusion
 
-_MISTAKES = 12
 
-
-def page(result):
-    """The dict that `kc.report.write` takes, of a `Result`."""
-    metrics, data, names = result.metrics, result.data, result.class_names
+def page(record, folder):
+    """The dict that `kc.report.write` takes, of a `Record` whose run folder is `folder`."""
+    config, metrics, details = record.config, record.metrics, record.details
     total = sum(metrics["num_photos"].values())
-    settings = result.settings()
+    names = record.class_names
     return {
-        "title": f"{_name(data.inventory.root)}: {len(names)} classes",
-        "created": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
-        "subtitle": f"{settings['backbone']}, strategy {result.plan.strategy}, {total:,} photos",
+        "title": f"{photos_name(config)}: {len(names)} classes",
+        "created": details.get("created"),
+        "subtitle": f"{config['backbone']}, strategy {metrics['strategy']}, {total:,} photos",
         "summary": _tiles(metrics),
-        "plan": {**dataclasses.asdict(result.plan), "stages": result.stages},
-        "tables": result.tables,
-        "history": result.history or None,
+        "asked": asked(record, folder),
+        "findings": details.get("findings"),
+        "splits": record.splits,
+        "plan": {**config["plan"], "stages": metrics["stages"]},
+        "tables": details.get("tables"),
+        "history": record.history or None,
         "class_names": names,
-        "confusion": confusion(result.test_probabilities, data.test.labels, len(names)),
+        "confusion": _confusion(record),
         "per_class": metrics["per_class"],
-        "mistakes": _mistakes(result),
-        "findings": [_finding_row(finding) for finding in data.findings],
-        "splits": data.inventory.counts(),
-        "timings": result.timings,
-        "settings": {key: value for key, value in settings.items() if key != "versions"},
-        "versions": settings["versions"],
+        "calibration": calibration(record.predictions),
+        "mistakes": _mistakes(record),
+        "diagnosis": details.get("diagnosis"),
+        "timings": metrics["seconds"],
+        "use": use(record, folder),
+        "environment": {**config.get("machine", {}), **config["versions"]},
+        "settings": {k: v for k, v in config.items() if k not in ("machine", "plan", "versions")},
+        "versions": config["versions"],
     }
 
 
-def _mistakes(result):
-    """The test photos that were misclassified with the highest probability."""
-    guess, test = result.test_probabilities, result.data.test
-    best = guess.argmax(axis=1)
-    wrong = np.flatnonzero(best != test.labels)
-    wrong = wrong[np.argsort(-guess[wrong, best[wrong]])][:_MISTAKES]
-    images = test.images(wrong) if len(wrong) else []
-    return [
-        {
-            "path": test.paths[i],
-            "thumbnail": report.thumbnail(image),
-            "true": result.class_names[test.labels[i]],
-            "predicted": result.class_names[best[i]],
-            "probability": float(guess[i, best[i]]),
-        }
-        for i, image in zip(wrong, images)
-    ]
+def photos_name(config):
+    """What the photos are called: their folder's name."""
+    return Path(config["photos"]).resolve().name or config["photos"]
+
+
+def calibration(predictions):
+    """Expected calibration error and its bins, for the report; None without photos."""
+    if not predictions:
+        return None
+    sure = np.array([row["probability"] for row in predictions])
+    wrong = np.array([row["true"] != row["predicted"] for row in predictions])
+    # The class that was predicted against all others: right where the label is 0.
+    rows = visualize.reliability(np.stack([sure, np.zeros_like(sure)], axis=1), wrong.astype(int))
+    bins = [vars(row) for row in rows]
+    gaps = [row.count * abs(row.accuracy - row.confidence) for row in rows if row.count]
+    return {"error": sum(gaps) / len(predictions), "num_bins": len(bins), "bins": bins}
+
+
+def _confusion(record):
+    if not record.predictions:
+        return None
+    number = {name: i for i, name in enumerate(record.class_names)}
+    pairs = [(number[row["true"]], number[row["predicted"]]) for row in record.predictions]
+    true, predicted = np.array(pairs).T
+    return confusion(predicted, true, len(number))
+
+
+def _mistakes(record):
+    """The test photos that were misclassified with the highest probability; None without photos."""
+    if not record.predictions:
+        return None
+    pictures = record.details.get("pictures", {})
+    rows = [record.predictions[i] for i in confident_mistakes(record.predictions)]
+    return [{"thumbnail": None, **row, **pictures.get(row["path"], {})} for row in rows]
 
 
 def _tiles(metrics):
@@ -78,27 +94,11 @@ def _tiles(metrics):
     return tiles
 
 
-def _name(folder):
-    return Path(folder).resolve().name or str(folder)
-
-
-def _finding_row(finding):
+def finding_row(finding):
+    """A `Finding` about the data as the report takes it."""
     return {
         "problem": finding.problem,
         "action": finding.action,
         "count": len(finding.paths),
         "examples": finding.paths[:5],
     }
-
-
-def versions():
-    """{package: version} of what results depend on."""
-    names = ("tensorflow", "keras", "numpy", "pillow", "scikit-learn", "jax", "openvino")
-    found = {"kerascnn": kerascnn.__version__, "python": platform.python_version()}
-    found["backend"] = keras.backend.backend()
-    for name in names:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

@@ -10,7 +10,8 @@ def scores(probabilities, labels, class_names):
     if not len(labels):
         keys = ("accuracy", "interval", "balanced_accuracy", "macro_f1", "log_loss", "per_class")
         return dict.fromkeys(keys)
-    rows = _per_class(confusion(probabilities, labels, len(class_names)), class_names)
+    counts = confusion(probabilities.argmax(axis=1), labels, len(class_names))
+    rows = _per_class(counts, class_names)
     present = [row for row in rows if row["support"]]
     share = accuracy(probabilities, labels)
     return {
@@ -34,12 +35,10 @@ def wilson_interval(share, count, z=1.959964):
     return [float(centre - half), float(centre + half)]
 
 
-def confusion(probabilities, labels, num_classes):
-    """Counts, list of lists: rows are true classes, columns predicted; None without photos."""
-    if not len(labels):
-        return None
+def confusion(predicted, labels, num_classes):
+    """Counts of ints (N,), list of lists: rows are true classes, columns predicted."""
     table = np.zeros((num_classes, num_classes), int)
-    np.add.at(table, (labels, probabilities.argmax(axis=1)), 1)
+    np.add.at(table, (labels, predicted), 1)
     return table.tolist()
 
 

@@ -1,8 +1,8 @@
 """A finished run: its folder, its report, and what is done with it afterwards."""
 
 import collections
-import csv
 import dataclasses
+import datetime
 import json
 import zipfile
 from pathlib import Path
@@ -13,13 +13,17 @@ import numpy as np
 import kerascnn
 from kerascnn import _archive, report
 from kerascnn._errors import InputError
-from kerascnn._runs import atomic_path, run_folder, write_json
+from kerascnn._runs import atomic_path, finished, run_folder, write_json
 from kerascnn.data import Decoder, Finding, ImageData, Split
 from kerascnn.data.examine import examine, file_reader
 from kerascnn.data.folders import list_files, refuse_layout
 from kerascnn.data.inventory import usable_photos, without_contradictions
 from kerascnn.data.pipeline import StoredPixels
-from kerascnn.transfer._page import page, versions
+from kerascnn.transfer import _card
+from kerascnn.transfer._environment import machine, versions
+from kerascnn.transfer._mistakes import pictures
+from kerascnn.transfer._page import finding_row, page
+from kerascnn.transfer._record import Record
 from kerascnn.transfer._scores import scores
 from kerascnn.transfer.choose import Plan
 from kerascnn.transfer.probe import accuracy
@@ -27,7 +31,6 @@ from kerascnn.weights.reading import not_finite
 
 __all__ = ["Result", "Run", "load_run"]
 
-_HISTORY = ("stage", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 _LABELS = "labels.json"  # inside the .keras archive and beside it
 
 
@@ -84,7 +87,8 @@ class Result:
 
         `model.keras` (labels inside), `labels.json`, `config.json` (what repeats the run),
         `manifest.csv` (photos and their split), `history.csv`, `metrics.json`,
-        `predictions.csv` (of the test photos), `report.html`.
+        `predictions.csv` (of the test photos), `report.json` (what only the report shows),
+        `report.html`, `model_card.md`.
 
         Args:
             folder: str or path that does not exist yet, or is empty.
@@ -106,31 +110,49 @@ class Result:
         }
         save_model(self.model, folder / "model.keras", labels)
         write_json(folder / _LABELS, labels)
-        write_json(folder / "config.json", self.settings())
-        write_json(folder / "metrics.json", self.metrics)
         self.data.save_manifest(folder / "manifest.csv")
-        _write_csv(folder / "history.csv", _HISTORY, self.history)
-        _write_csv(folder / "predictions.csv", *self._predictions())
-        report.write(folder / "report.html", self.report())
+        record = self.record()
+        record.write(folder)
+        report.write(folder / "report.html", page(record, finished(folder)))
+        _card.write(folder / "model_card.md", record)
 
     def settings(self):
         """Everything needed to repeat the run, as a dict."""
-        decoder = self.data.decoder
+        decoder, root = self.data.decoder, Path(self.data.inventory.root)
         return {
             **self.config,
-            "photos": str(self.data.inventory.root),
-            "image_size": decoder.image_size,
+            "photos": str(root.absolute() if root.is_dir() else root),
+            "image_size": list(decoder.image_size),
             "channels": decoder.channels,
             "resize": decoder.resize,
             "plan": dataclasses.asdict(self.plan),
             "versions": versions(),
+            "machine": machine(),
         }
 
+    def record(self):
+        """What the report is made of, as plain values."""
+        predictions = self._predictions()
+        return Record(
+            class_names=self.class_names,
+            config=self.settings(),
+            metrics=self.metrics,
+            history=self.history,
+            predictions=predictions,
+            splits=self.data.inventory.counts(),
+            details={
+                "created": datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+                "findings": [finding_row(finding) for finding in self.data.findings],
+                "tables": self.tables,
+                "pictures": pictures(self.model, self.data.test, predictions),
+            },
+        )
+
     def _predictions(self):
-        """Columns and rows of the test photos' predictions."""
+        """A row for each test photo."""
         best = self.test_probabilities.argmax(axis=1)
         split = self.data.test
-        rows = [
+        return [
             {
                 "path": split.paths[i],
                 "true": self.class_names[split.labels[i]],
@@ -139,11 +161,10 @@ class Result:
             }
             for i in range(split.num_photos)
         ]
-        return ("path", "true", "predicted", "probability"), rows
 
-    def report(self):
-        """The dict that `kc.report.write` takes."""
-        return page(self)
+    def report(self, folder="run"):
+        """The dict that `kc.report.write` takes; `folder` is where the page says the run is."""
+        return page(self.record(), Path(folder).absolute())
 
 
 def save_model(model, path, labels):
@@ -281,11 +302,3 @@ def _checked_labels(text, model):
     if not fits or model.output_shape != (None, len(names)):
         raise ValueError(f"{shape} -> {len(names)} classes")
     return labels
-
-
-def _write_csv(path, columns, rows):
-    encoding = {"encoding": "utf-8", "errors": "surrogateescape"}  # file names are bytes
-    with atomic_path(path) as partial, partial.open("w", newline="", **encoding) as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)

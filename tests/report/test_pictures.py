@@ -24,3 +24,14 @@ def test_a_thumbnail_is_the_photo_made_small(shape, size, mode):
     assert (image.format, image.size, image.mode) == ("JPEG", size, mode)
     wanted = np.linspace(0, 255, size[0]) if size[0] > 1 else [0]
     assert np.abs(np.asarray(image.convert("L"), float).mean(axis=0) - wanted).max() < 6
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_heat_is_yellow_where_it_is_high_and_the_photo_is_left_where_it_is_low(channels):
+    heat = np.zeros((64, 64), "float32")
+    heat[:, 32:] = 1
+    photo = np.full((64, 64, channels), 120, "uint8")
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(thumbnail(photo, heat=heat)))), float)
+    assert np.abs(shown[:, :24] - 120).max() < 8
+    red, green, blue = shown[:, 40:].mean(axis=(0, 1))
+    assert red > 200 and green > 190 and blue < 110

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 FILES = {
     "model.keras", "labels.json", "config.json", "metrics.json", "manifest.csv", "history.csv",
-    "predictions.csv", "report.html",
+    "predictions.csv", "report.json", "report.html", "model_card.md",
 }  # fmt: skip
 
 

@@ -1,0 +1,126 @@
+"""What a run leaves for its report: plain values, the same in memory and in the run's folder."""
+
+import collections
+import contextlib
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+from kerascnn._errors import InputError
+from kerascnn._runs import atomic_path, write_json
+from kerascnn.data import load_manifest
+
+HISTORY = ("stage", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+PREDICTIONS = ("path", "true", "predicted", "probability")
+_ENCODING = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}  # names are bytes
+
+
+@dataclasses.dataclass
+class Record:
+    """A run without its model.
+
+    Attributes:
+        class_names: list of str.
+        config: dict, everything needed to repeat the run (config.json).
+        metrics: dict, see `Result.metrics` (metrics.json).
+        history: list of dicts of HISTORY, one an epoch (history.csv).
+        predictions: list of dicts of PREDICTIONS, one a test photo (predictions.csv).
+        splits: dict split -> dict class -> photos (counted in manifest.csv), or None.
+        details: dict of what only the report shows (report.json): "created" (str), "findings" and
+            "tables" (as `kc.report.render` takes them), "pictures" (see `_mistakes`), "diagnosis".
+    """
+
+    class_names: list
+    config: dict
+    metrics: dict
+    history: list
+    predictions: list
+    splits: dict | None
+    details: dict
+
+    def write(self, folder):
+        """Write the files it consists of, but for the labels and the manifest."""
+        write_json(folder / "config.json", self.config)
+        write_json(folder / "metrics.json", self.metrics)
+        write_json(folder / "report.json", self.details)
+        _write_csv(folder / "history.csv", HISTORY, self.history)
+        _write_csv(folder / "predictions.csv", PREDICTIONS, self.predictions)
+
+
+def read_record(folder):
+    """The `Record` in a run folder; what an older version did not write yet is empty.
+
+    Raises:
+        InputError: it is no run folder, or a file in it is damaged.
+
+    >>> read_record("nothing")
+    Traceback (most recent call last):
+    ...
+    kerascnn._errors.InputError: nothing is no run folder: it has no config.json. Pass a folder ...
+    """
+    folder = Path(folder)
+    config, metrics = _read(folder / "config.json", json.load), None
+    if config is not None:
+        metrics = _read(folder / "metrics.json", json.load)
+    if metrics is None:
+        absent = "config.json" if config is None else "metrics.json"
+        raise InputError(
+            f"{folder} is no run folder: it has no {absent}. "
+            "Pass a folder that kerascnn finetune made."
+        )
+    names = _read(folder / "labels.json", lambda file: json.load(file)["class_names"])
+    manifest = folder / "manifest.csv"
+    return Record(
+        class_names=names or [row["name"] for row in metrics["per_class"] or []],
+        config=config,
+        metrics=metrics,
+        history=_read(folder / "history.csv", _history_rows) or [],
+        predictions=_read(folder / "predictions.csv", _prediction_rows) or [],
+        splits=_counts(load_manifest(manifest)) if manifest.exists() else None,
+        details=_read(folder / "report.json", json.load) or {},
+    )
+
+
+def _read(path, parse):
+    """What a file holds; None if there is none."""
+    try:
+        with (
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            path.open(**_ENCODING) as file,
+        ):
+            return parse(file)
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        raise InputError(f"{path} is damaged. Copy the run folder again.") from error
+    return None
+
+
+def _history_rows(file):
+    rows = []
+    for row in csv.DictReader(file):
+        numbers = {key: float(row[key]) if row[key] else None for key in HISTORY[2:]}
+        rows.append({"stage": row["stage"], "epoch": int(row["epoch"]), **numbers})
+    return rows
+
+
+def _prediction_rows(file):
+    return [
+        {key: float(row[key]) if key == "probability" else row[key] for key in PREDICTIONS}
+        for row in csv.DictReader(file)
+    ]
+
+
+def _counts(photos):
+    counts = collections.Counter((photo.split, photo.label) for photo in photos)
+    splits = ("train", "validation", "test")
+    names = sorted({photo.label for photo in photos})
+    return {split: {name: counts[split, name] for name in names} for split in splits}
+
+
+def _write_csv(path, columns, rows):
+    with atomic_path(path) as partial, partial.open("w", **_ENCODING) as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
