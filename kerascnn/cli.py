@@ -342,6 +342,39 @@ def predict(
 
 
 @app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders; two or more are compared.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="HTML file; default: report.html of the run, or compare.html."
+        ),
+    ] = None,
+    json_: _Json = False,
+):
+    """Write the report of a run again, or compare several runs.
+
+    Nothing is trained and no model is opened: the files of the run folders say it all.
+
+    Example: kerascnn report run1/ run2/ --output compare.html
+    """
+    with starting_keras():
+        from kerascnn.transfer import compare_runs, write_report
+
+    if len(runs) == 1:
+        path = write_report(runs[0], output)
+        said, found = "Report", {}
+    else:
+        comparison = compare_runs(runs)
+        path = comparison.save(output or "compare.html")
+        said, found = "Comparison", comparison.as_dict()
+    if json_:
+        _print_json({**found, "output": str(path)})
+    else:
+        typer.echo(f"{said} {path}")
+
+
+@app.command()
 def models(json_: _Json = False):
     """List the builders and the backbones: size, cost, depth, published error, weights.
 

@@ -105,7 +105,7 @@ assert not {{"tensorflow", "keras", "jax"}} & set(sys.modules)
 def test_help_teaches(kerascnn_command):
     code, out, _ = kerascnn_command("--help")
     assert code == 0
-    commands = ("check", "finetune", "extract", "evaluate", "predict", "models", "demo")
+    commands = ("check", "finetune", "extract", "evaluate", "predict", "report", "models", "demo")
     assert all(re.search(rf"^  {name} ", out, re.MULTILINE) for name in commands)
     for name in commands:
         code, out, _ = kerascnn_command(name, "--help")
@@ -239,6 +239,38 @@ def test_extract(photos, tmp_path, kerascnn_command):
     assert refused((code, out, err)).startswith("Unknown layer of model 'lenet5': 's5'. Did you")
     with np.load(tmp_path / "features.npz") as arrays:  # what was there is still whole
         assert arrays["train_features"].shape == (18, 16)
+
+
+def test_report_is_written_again(run, kerascnn_command, tmp_path):
+    before = (run[0] / "report.html").read_bytes()
+    code, out, err = kerascnn_command("report", run[0])
+    assert (code, out, err) == (0, f"Report {run[0] / 'report.html'}\n", "")
+    assert (run[0] / "report.html").read_bytes() == before
+    code, out, _ = kerascnn_command("report", run[0], "-o", tmp_path / "new/page.html", "--json")
+    assert (code, json.loads(out)) == (0, {"output": str(tmp_path / "new/page.html")})
+    assert (tmp_path / "new/page.html").read_bytes() == before
+
+
+def test_report_compares_runs(run, kerascnn_command, tmp_path, monkeypatch):
+    shutil.copytree(run[0], tmp_path / "other")
+    monkeypatch.chdir(tmp_path)
+    assert kerascnn_command("report", run[0], "other") == (0, "Comparison compare.html\n", "")
+    assert "2 runs compared" in (tmp_path / "compare.html").read_text("utf-8")
+    code, out, _ = kerascnn_command("report", run[0], "other", "-o", "page.html", "--json")
+    found = json.loads(out)
+    assert (code, found["output"], found["settings"]) == (0, "page.html", {})
+    assert found["tests"]["other"]["p_value"] == 1 and set(found["runs"]) == {"run", "other"}
+
+
+def test_report_on_what_is_no_run(run, kerascnn_command, tmp_path):
+    for arguments, sentence in (
+        ((tmp_path,), f"{tmp_path} is no run folder: it has no config.json."),
+        ((run[0], tmp_path / "none"), "none is no run folder"),
+        ((run[0], run[0]), "needs two or more different run folders"),
+        ((run[0], "-o", "/dev/null/x.html"), "Cannot write /dev/null/x.html"),
+        ((), "Missing argument 'runs"),
+    ):
+        assert sentence in refused(kerascnn_command("report", *arguments))
 
 
 def test_check(photos, tmp_path, kerascnn_command):
