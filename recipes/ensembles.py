@@ -9,7 +9,7 @@ alike the members are): the same network from several seeds; the best of a searc
 one run, here at the ends of its cosine cycles (Huang et al. 2017, arXiv:1704.00109: ResNet-110 on
 CIFAR-10 from 5.5 to 5.3 %); the mean of the weights of a run's steps (Polyak, by Keras's `use_ema`)
 and of its checkpoints (Izmailov et al. 2018, arXiv:1803.05407), with statistics estimated anew.
-Ours: recipes/RESULTS.md, once it was run.
+Ours: recipes/RESULTS.md.
 
 A small convolutional network with batch normalisation on 20,000 of the training images, 5,000
 others held out to choose by, the test images for the table only. Killed, it goes on where it was:

@@ -14,9 +14,9 @@
 4. Removing any middle layer costs about 2 % (Krizhevsky et al. 2012, Sec. 7). Here: the test error
    of five equal convolutions, and of four.
 
-Every figure is the mean of --seeds, with all of them beside it. Killed, it goes on where it was. It
-writes recipes/results/small_claims.json; with --quick, digits of scikit-learn and a few steps,
-written to the folder it is started in.
+Every figure is the mean of --seeds, with all of them beside it: recipes/RESULTS.md. Killed, it goes
+on where it was. It writes recipes/results/small_claims.json; with --quick, digits of scikit-learn
+and a few steps, written to the folder it is started in.
 """
 
 import argparse
