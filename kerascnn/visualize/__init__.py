@@ -12,10 +12,14 @@ from kerascnn.visualize.filters import (
 )
 from kerascnn.visualize.grad_cam import grad_cam, grad_cam_plus_plus
 from kerascnn.visualize.initialization import plot_initialization
+from kerascnn.visualize.maps import plot_maps
+from kerascnn.visualize.occlusion import occlusion
 from kerascnn.visualize.pictures import plot_images
 from kerascnn.visualize.plot import plot_graph, plot_stages
 from kerascnn.visualize.rates import plot_range_test, plot_schedules
 from kerascnn.visualize.resolutions import Slab, Stage, stage_layout, stages
+from kerascnn.visualize.saliency import saliency, smooth_grad
+from kerascnn.visualize.style_transfer import gram_matrix, style_transfer
 from kerascnn.visualize.top_losses import TopLoss, plot_top_losses, top_losses
 
 __all__ = [
@@ -33,20 +37,26 @@ __all__ = [
     "first_layer_smoothness",
     "grad_cam",
     "grad_cam_plus_plus",
+    "gram_matrix",
     "graph_layout",
+    "occlusion",
     "plot_confusion",
     "plot_embedding",
     "plot_feature_maps",
     "plot_graph",
     "plot_images",
     "plot_initialization",
+    "plot_maps",
     "plot_range_test",
     "plot_reliability",
     "plot_schedules",
     "plot_stages",
     "plot_top_losses",
     "reliability",
+    "saliency",
+    "smooth_grad",
     "stage_layout",
     "stages",
+    "style_transfer",
     "top_losses",
 ]

@@ -47,14 +47,14 @@ def plot_images(images, titles=None, columns=None, path=None):
     width = min(max(_WIDTH / columns, _SMALLEST), _LARGEST) / max(aspect, 1)
     height = width * aspect
     titles = _titles(titles, len(pictures), width)
-    head = _LINE * max(title.count("\n") + bool(title) for title in titles)
-    rows = math.ceil(len(pictures) / columns)
-    total = columns * (width + _GAP) + _GAP, rows * (height + head + _GAP) + _GAP
+    rows = [titles[start : start + columns] for start in range(0, len(titles), columns)]
+    heads = [_LINE * max(title.count("\n") + bool(title) for title in row) for row in rows]
+    total = columns * (width + _GAP) + _GAP, sum(heads) + len(rows) * (height + _GAP) + _GAP
     figure = Figure(figsize=total, dpi=100, facecolor="white")
     for i, (picture, title) in enumerate(zip(pictures, titles)):
         row, column = divmod(i, columns)
         left = _GAP + column * (width + _GAP)
-        bottom = total[1] - (row + 1) * (height + head + _GAP)
+        bottom = total[1] - sum(heads[: row + 1]) - (row + 1) * (height + _GAP)
         box = left / total[0], bottom / total[1], width / total[0], height / total[1]
         axes = figure.add_axes(box)
         axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
