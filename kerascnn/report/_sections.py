@@ -194,7 +194,7 @@ SECTIONS = {
     "plan": ("How it was trained", _as_given("plan")),
     "tables": (None, _table),
     "history": ("Training curves", _history),
-    "curves": ("Training curves", _curves),
+    "curves": ("Curves, run by run", _curves),
     "confusion": ("What is confused with what", _confusion),
     "per_class": ("Class by class", _per_class),
     "calibration": ("How far its probabilities can be trusted", _calibration),

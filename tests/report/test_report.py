@@ -12,6 +12,7 @@ import pytest
 
 from kerascnn import InputError, report
 from kerascnn.report import _svg
+from tests.browser import assert_fine_on_a_phone, inspected
 
 VOID = {"meta", "img", "br"}
 NAMES = ["dress", "hat", "shirt"]
@@ -627,6 +628,44 @@ def test_write_is_whole_or_absent(tmp_path):
         report.write(tmp_path / "taken.html", RUN)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["new folder", "taken.html"]
     assert not list((tmp_path / "taken.html").iterdir())
+
+
+# In a browser
+
+
+def with_pictures(value):
+    """`value` with a picture that is one in place of every other."""
+    draw = np.random.default_rng(0)
+    if isinstance(value, dict):
+        picture = report.thumbnail(draw.integers(256, size=(90, 160, 3)).astype("uint8"))
+        return {k: picture if v == JPEG else with_pictures(v) for k, v in value.items()}
+    return [with_pictures(item) for item in value] if isinstance(value, list) else value
+
+
+def test_all_sections_on_a_phone():
+    assert_fine_on_a_phone(report.render(with_pictures(RUN)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_names_on_a_phone(text):
+    run = {key: everywhere(value, text) for key, value in RUN.items()}
+    run |= {"splits": {text: {text: 3}}, "mistakes": [], "galleries": [], "diagnosis": None}
+    assert_fine_on_a_phone(report.render(run))
+
+
+def test_the_browser_finds_what_is_planted():
+    page = report.render({"title": "t", "summary": [("a", "b", None)]})
+    planted = (
+        '<p style="color: #999">faint</p><p style="width: 500px">wide</p><button></button>'
+        '<p><img alt="" src="data:image/jpeg;base64,AAAA"></p>'
+        '<p><img src="https://example.org/x.png" alt="x"></p><script>nowhere()</script>'
+    )
+    found = inspected(page.replace("</main>", f"{planted}</main>"))
+    assert any("nowhere" in error for error in found["errors"])
+    assert "img-src" in found["errors"] and 0 in found["pictures"]
+    assert found["width"] > found["room"]
+    assert {"color-contrast", "button-name"} <= {name for name, *_ in found["violations"]}
 
 
 def test_import_is_light():

@@ -9,6 +9,7 @@ from PIL import Image
 from kerascnn.data import Decoder, Finding, Inventory, Photo
 from kerascnn.transfer import _check_page
 from kerascnn.transfer.checking import PhotoCheck
+from tests.browser import assert_fine_on_a_phone
 from tests.data.test_inventory import CASES
 from tests.report.test_report import HOSTILE, Page
 
@@ -67,6 +68,10 @@ def test_everything_is_on_the_page(check, tmp_path):
     first, second = re.findall('<ul class="gallery">.*?</ul>', html, re.S)[:2]
     assert "4.png" in first and "2.png" in second, "two classes come before two splits"
     assert len(page.find("img")) == 3 and text.count("no picture") == 2
+
+
+def test_page_on_a_phone(check, tmp_path):
+    assert_fine_on_a_phone(written(check, tmp_path))
 
 
 def test_without_a_network_the_page_says_so(check, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from kerascnn import report
 from kerascnn.transfer import compare_runs
 from kerascnn.transfer._comparison_page import page
+from tests.browser import assert_fine_on_a_phone
 from tests.report.test_report import HOSTILE, Page, rows
 from tests.transfer.test_comparing import other  # noqa: F401
 
@@ -55,6 +56,11 @@ def test_page_is_whole(comparison, tmp_path):
     assert Page(html).find("h1")[0][1] == "2 runs compared"
     assert ["strategy", "partial", "probe"] in rows(html, "table-3")
     assert rows(html, "table-5")[-1][0] == "all"
+
+
+def test_runs_and_their_comparison_on_a_phone(comparison, saved):
+    assert_fine_on_a_phone(report.render(page(comparison)))
+    assert_fine_on_a_phone((saved / "report.html").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))

@@ -6,6 +6,7 @@ from sklearn.datasets import load_digits
 
 import kerascnn as kc
 from kerascnn.transfer.demo import digit_data, run_demo
+from tests.browser import assert_fine_on_a_phone
 
 
 def test_ten_labelled_digits_a_class_and_all_others_for_the_test():
@@ -46,6 +47,10 @@ def test_the_report_shows_the_table(demo):
     for row in result["rows"]:
         assert all(cell in page for cell in row)
     assert "scikit-learn digits: 10 classes" in page.partition("</h1>")[0]
+
+
+def test_the_report_on_a_phone(demo):
+    assert_fine_on_a_phone((demo[1] / "report.html").read_text("utf-8"))
 
 
 def test_the_run_folder_classifies_digits(demo, tmp_path):
