@@ -3,6 +3,7 @@
 from kerascnn.visualize.architecture import Arrow, Box, Drawing, graph_layout
 from kerascnn.visualize.calibration import ReliabilityBin, reliability
 from kerascnn.visualize.charts import plot_confusion, plot_embedding, plot_reliability
+from kerascnn.visualize.deconvnet import deconvnet
 from kerascnn.visualize.embedding import embed
 from kerascnn.visualize.feature_maps import feature_maps, plot_feature_maps
 from kerascnn.visualize.filters import (
@@ -30,6 +31,7 @@ __all__ = [
     "Slab",
     "Stage",
     "TopLoss",
+    "deconvnet",
     "embed",
     "feature_maps",
     "first_layer_filters",
