@@ -214,6 +214,7 @@ SECTIONS = {
     "reproducible": ("Reproducible runs", tables.reproducible),
     "resume": ("Runs that cannot be lost", tables.resume),
     "hooks": ("Callbacks in a step", tables.hooks),
+    "report": ("The report of a run", tables.report),
     "lottery_cost": ("Held masks in a step", tables.lottery_cost),
     "mnist_regularisers": ("Regularisers", regularisers),
     "optimiser_race": ("Optimisers", race),

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 
@@ -136,6 +137,14 @@ def test_augmentation_gain_quick(tmp_path):
     assert "seed 0" not in run(tmp_path, *command)  # from what is kept
 
 
+def test_style_transfer_quick(tmp_path):
+    output = run(tmp_path, ROOT / "recipes/style_transfer.py", "--quick")
+    style, evaluations = re.findall(r"style ([\d.]+) after (\d+) evaluations", output)[0]
+    assert float(style) < 0.3 and int(evaluations) >= 15
+    assert Image.open(tmp_path / "painted.png").size == (107, 72)
+    assert (tmp_path / "painted.pdf").stat().st_size > 5_000
+
+
 @pytest.mark.slow
 def test_benchmark_augment_quick(tmp_path):
     output = run(tmp_path, ROOT / "recipes/benchmarks/augment.py", "--quick", timeout=600)
@@ -184,6 +193,13 @@ def test_benchmark_models_quick(tmp_path):
 def test_benchmark_hooks_quick(tmp_path):
     output = run(tmp_path, ROOT / "recipes/benchmarks/hooks.py", "--quick", timeout=600)
     assert re.search(r"^PlateauRollback: 0\.\d{4} of a step", output, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_benchmark_report_quick(tmp_path, few_photos, mobilenet):
+    options = ("--weights", mobilenet, "--image-size", 128, "--quick")
+    output = run(tmp_path, ROOT / "recipes/benchmarks/report.py", few_photos, *options)
+    assert re.search(r"^\d+\.\d s, later \d+\.\d s, for 24 test photos", output, re.MULTILINE)
 
 
 @pytest.mark.slow

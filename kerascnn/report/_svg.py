@@ -29,11 +29,12 @@ def tick_labels(values, unit=""):
     >>> tick_labels([0.0, 0.5, 1.0]), tick_labels([80.0, 90.0], " %")
     (['0.0', '0.5', '1.0'], ['80 %', '90 %'])
     """
+    if 0 < values[-1] < 0.01:  # decimals would be longer than the margin
+        texts = [f"{value:.1e}".replace(".0e", "e").replace("e-0", "e-") for value in values]
+        return [f"{'0' if value == 0 else text}{unit}" for value, text in zip(values, texts)]
     if abs(values[-1]) >= 1e5:
         return [f"{value:.3g}{unit}" for value in values]
     digits = max(0, -math.floor(math.log10(values[1] - values[0]) + 1e-9))
-    if digits > 4:  # too long for the margin
-        return [f"{value:.2g}{unit}".replace("e-0", "e-") for value in values]
     return [f"{value:.{digits}f}{unit}" for value in values]
 
 

@@ -114,3 +114,8 @@ def test_reliability_bars_stand_where_the_axes_say():
 
 def test_small_rates_have_short_labels():
     assert _svg.tick_labels([0.0, 1e-5, 2e-5]) == ["0", "1e-5", "2e-5"]
+    for rate in (1e-2, 3e-3, 3e-4, 1.2e-5, 1e-7):
+        values = _svg.ticks(0, rate)
+        labels = _svg.tick_labels(values)
+        assert [float(label) for label in labels] == pytest.approx(values) and len(values) > 3
+        assert max(map(len, labels)) <= 6
