@@ -70,9 +70,9 @@ def test_on_a_network_with_relu_against_the_steps_of_the_paper():
     conv2 = layers.Conv2D(5, 3, name="conv2")
     stack = [conv1, layers.MaxPooling2D(2), conv2, layers.ReLU(name="relu2")]
     model = keras.Sequential([keras.Input((12, 12, 3)), *stack])
-    for layer in (conv1, conv2):
-        layer.bias.assign(np.linspace(-0.3, 0.5, layer.bias.shape[0]))
-    photo, k1, k2 = PHOTOS[0] / 255, conv1.kernel.numpy(), conv2.kernel.numpy()
+    conv1.bias.assign([-0.2, -0.1, 0, 0.1])
+    conv2.bias.assign([5, 5, 5, 5, 5])
+    photo, k1, k2 = PHOTOS[0] / 127.5 - 1, conv1.kernel.numpy(), conv2.kernel.numpy()
     z1 = np.stack(
         [
             sum(correlate2d(photo[..., c], k1[:, :, c, k], "valid") for c in range(3))
@@ -95,7 +95,7 @@ def test_on_a_network_with_relu_against_the_steps_of_the_paper():
     expected = [
         sum(convolve2d(rectified[k], k1[:, :, c, k], "full") for k in range(4)) for c in range(3)
     ]
-    found = deconvnet(model, PHOTOS[:1] / 255, "relu2", 1)[0]
+    found = deconvnet(model, photo[None], "relu2", 1)[0]
     np.testing.assert_allclose(found, np.stack(expected, axis=-1), rtol=1e-4, atol=1e-6)
 
 
