@@ -1,0 +1,100 @@
+"""Short trainings of a copy: the model itself stays as it is."""
+
+import keras
+import numpy as np
+
+
+class Trial:
+    """A copy of a compiled model that trains, each time from the same start.
+
+    Nothing random or regularising is in the copy: dropout, noise and augmentation work as they do
+    without training, and penalties are left out. Batch normalisation works as in training.
+
+    Args:
+        model: compiled functional or Sequential `keras.Model`.
+        optimizer: `keras.optimizers.Optimizer` with a number as its rate.
+
+    >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, name="out")])
+    >>> model.compile("sgd", "mse")
+    >>> trial = Trial(model, keras.optimizers.SGD())
+    >>> losses = trial.losses([(np.ones((4, 1)), np.zeros(4))], rate=0.1, steps=50)
+    >>> losses[-1] < 0.01 * losses[0]
+    True
+    """
+
+    def __init__(self, model, optimizer):
+        self.model = _still_copy(model)
+        config = model.get_compile_config() or {}
+        self.model.compile(
+            optimizer,
+            loss=model.loss,
+            loss_weights=config.get("loss_weights"),
+            jit_compile=keras.backend.backend() == "jax",
+        )
+        optimizer.build(self.model.trainable_variables)
+        self._variables = [*self.model.variables, *optimizer.variables]
+        self._start = [np.array(keras.ops.convert_to_numpy(v)) for v in self._variables]
+
+    def first_loss(self, batch):
+        """The loss of a training step on a batch, without penalties."""
+        x, y, weights = batch
+        values = [[v.value for v in part] for part in self._parts()]
+        y_pred, _ = self.model.stateless_call(*values, x, training=True)
+        return self.loss(x, y, y_pred, weights)
+
+    def loss(self, x, y, y_pred, weights=None):
+        """The loss of predictions, a float."""
+        parts = [keras.tree.map_structure(_tensor, part) for part in (x, y, y_pred, weights)]
+        return float(self.model.compute_loss(*parts))
+
+    def losses(self, batches, rate, steps, enough=-np.inf):
+        """The loss before each step, on each batch in turn, until it is infinite or `enough`."""
+        for variable, value in zip(self._variables, self._start):
+            variable.assign(value)
+        self.model.optimizer.learning_rate = rate
+        losses = []
+        while len(losses) < steps and (not losses or enough < losses[-1] < np.inf):
+            self.model.reset_metrics()  # of which the loss is the mean
+            batch = batches[len(losses) % len(batches)]
+            losses.append(float(self.model.train_on_batch(*batch, return_dict=True)["loss"]))
+        return losses
+
+    def _parts(self):
+        return self.model.trainable_variables, self.model.non_trainable_variables
+
+
+def _still_copy(model):
+    copy = keras.models.clone_model(model, clone_function=_still, recursive=True)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _still(layer):
+    config = layer.get_config()
+    config |= {name: None for name in config if name.endswith("_regularizer")}
+    copy = type(layer).from_config(config)
+    return Still(copy, name=layer.name) if _draws(layer) else copy
+
+
+def _draws(layer):
+    """Whether the layer draws random numbers and does nothing else that is trained."""
+    states = [v for v in layer.variables if v.name == "seed_generator_state"]
+    return bool(states) and not layer.weights
+
+
+class Still(keras.layers.Layer):
+    """A layer as it works without training, in training too."""
+
+    def __init__(self, layer, **options):
+        super().__init__(**options)
+        self.layer = layer
+
+    def build(self, input_shape):
+        self.built = True  # the layer has no weights
+
+    def call(self, inputs, **options):
+        return self.layer(inputs, **{**options, "training": False})
+
+
+def _tensor(array):
+    return None if array is None else keras.ops.convert_to_tensor(array)
