@@ -39,7 +39,7 @@ def given(notebook):
     with tempfile.TemporaryDirectory() as folder:
         environment["KERASCNN_CACHE"] = folder
         done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600
         )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
