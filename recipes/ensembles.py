@@ -183,11 +183,11 @@ def plot(rows, source, path):
     axes = figure.subplots()
     names = [f"{row['kind']} ({row['networks']})" for row in rows]
     bars = axes.barh(names, [row["error"] for row in rows], color="#7aa6d8")
-    axes.bar_label(bars, fmt="%.2f", padding=3)
+    axes.bar_label(bars, fmt="%.2f", label_type="center")
     axes.axvline(rows[0]["error"], color="grey", linestyle=":")
     axes.invert_yaxis()
     axes.set(xlabel="test error (%); in brackets: networks at prediction", title=source)
-    axes.margins(x=0.12)
+    axes.margins(x=0.02)
     figure.savefig(path, dpi=120)
 
 
