@@ -342,6 +342,28 @@ def predict(
 
 
 @app.command()
+def doctor(
+    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    json_: _Json = False,
+):
+    """Say what a finished run's numbers tell of its training, and what to do next.
+
+    Nothing is trained and no model is opened: curves, splits and figures, and what was found while
+    it trained.
+
+    Example: kerascnn doctor run/
+    """
+    with starting_keras():
+        from kerascnn.doctor import examine_run
+
+    diagnosis = examine_run(run)
+    if json_:
+        _print_json(diagnosis.as_dicts())
+    else:
+        typer.echo(diagnosis)
+
+
+@app.command()
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Run folders; two or more are compared.")],
     output: Annotated[

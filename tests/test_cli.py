@@ -105,7 +105,8 @@ assert not {{"tensorflow", "keras", "jax"}} & set(sys.modules)
 def test_help_teaches(kerascnn_command):
     code, out, _ = kerascnn_command("--help")
     assert code == 0
-    commands = ("check", "finetune", "extract", "evaluate", "predict", "report", "models", "demo")
+    commands = ["check", "finetune", "extract", "evaluate", "predict", "doctor", "report"]
+    commands += ["models", "demo"]
     assert all(re.search(rf"^  {name} ", out, re.MULTILINE) for name in commands)
     for name in commands:
         code, out, _ = kerascnn_command(name, "--help")
@@ -239,6 +240,21 @@ def test_extract(photos, tmp_path, kerascnn_command):
     assert refused((code, out, err)).startswith("Unknown layer of model 'lenet5': 's5'. Did you")
     with np.load(tmp_path / "features.npz") as arrays:  # what was there is still whole
         assert arrays["train_features"].shape == (18, 16)
+
+
+def test_doctor(run, kerascnn_command):
+    code, out, err = kerascnn_command("doctor", run[0])
+    assert (code, err) == (0, "") and "Test accuracy is" in out
+    code, out, _ = kerascnn_command("doctor", run[0], "--json")
+    found = json.loads(out)
+    assert code == 0 and found == json.loads((run[0] / "doctor.json").read_text("utf-8"))
+    assert {"check", "severity", "message", "advice", "source"} == found[0].keys()
+
+
+def test_doctor_on_what_is_no_run(kerascnn_command, tmp_path):
+    sentence = refused(kerascnn_command("doctor", tmp_path))
+    assert sentence.startswith(f"{tmp_path} is no run folder of `kerascnn finetune`")
+    assert "Missing argument 'run'" in refused(kerascnn_command("doctor"))
 
 
 def test_report_is_written_again(run, kerascnn_command, tmp_path):

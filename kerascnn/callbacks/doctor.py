@@ -7,20 +7,18 @@ import numbers
 import keras
 import numpy as np
 
-from kerascnn import _graph
 from kerascnn._errors import InputError
 from kerascnn.callbacks._scaling import log_rates
 from kerascnn.callbacks._values import copied
-from kerascnn.doctor import Diagnosis, Finding, after_training, training
+from kerascnn.doctor import Diagnosis, Finding, training, weights
 from kerascnn.doctor._look import Look, kernels_of, weight_name
-from kerascnn.doctor.verdict import chance_loss
+from kerascnn.doctor.verdict import after_training, chance_loss
 
 __all__ = ["Doctor"]
 
 _log = logging.getLogger("kerascnn")
 _SAMPLES = 32  # of the batch that is looked at: a look costs about half a step of 64
 _DURING = ("divergence", "validation", "overfitting", "plateau", "noise")  # not only at the end
-_ZERO_AT_START = ("bias", "beta", "moving_mean")
 
 
 class Doctor(keras.callbacks.Callback):
@@ -28,10 +26,10 @@ class Doctor(keras.callbacks.Callback):
 
     In every step the loss (NaN, or far over its start); at an interval NaN in kernels and, on one
     batch that stays the same, ReLUs that are dead, sigmoids and tanhs that are saturated, gradients
-    that explode or vanish; at the begin what is frozen and whether the batches are shuffled; at the
-    end of an epoch the curves, and by how much steps changed the kernels. The checks are functions
-    of `kerascnn.doctor.training` and `kerascnn.doctor.curves`, which tell their limits and sources.
-    Training is not changed, to the bit.
+    that explode or vanish; at the begin what is frozen, the momentum of batch normalisation, and
+    whether the batches are shuffled; at the end of an epoch the curves, and by how much steps
+    changed the kernels. The checks are functions of `kerascnn.doctor.training`, `.curves` and
+    `.weights`, which tell their limits and sources. Training is not changed, to the bit.
 
     The first looks are after 1, 2, 4, 8, ... steps, then one comes every `every_steps`. The first
     compiles a function, which takes some seconds for a deep network; without data there is none.
@@ -99,8 +97,14 @@ class Doctor(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._clear()
-        self._chance = chance_loss(self.model) if self.model.built else None
-        self._judge(*_frozen(self.model))
+        self._chance = None
+        if self.model.built:
+            self._chance = chance_loss(self.model)
+            self._judge(
+                training.frozen_start(weights.frozen_vectors(self.model)),
+                training.frozen_head(weights.trained_layers(self.model)),
+                weights.batch_norm_settings(self.model),
+            )
         self._batch, ends = _batches(self._data)
         if ends:
             self._judge(training.batch_order(*ends))
@@ -117,6 +121,7 @@ class Doctor(keras.callbacks.Callback):
             self._before = copied(kernels_of(self.model))
 
     def on_train_batch_end(self, batch, logs=None):
+        self._step += 1
         loss = float((logs or {}).get("loss", 0.0))
         if self._start is None:
             self._judge_start(loss)
@@ -124,7 +129,6 @@ class Doctor(keras.callbacks.Callback):
         if self._before is not None and np.isfinite(loss):
             self._look_at(kernels_of(self.model))
         self._before = None
-        self._step += 1
 
     def on_epoch_end(self, epoch, logs=None):
         row = {name: float(value) for name, value in (logs or {}).items() if np.ndim(value) == 0}
@@ -194,8 +198,8 @@ class Doctor(keras.callbacks.Callback):
             if finding.severity not in ("problem", "warning"):
                 self._fine[finding.check] = finding
             elif finding.check not in self._found:
-                where = f"epoch {self._epoch + 1}, step {self._step + 1}"
-                message = f"{finding.message.removesuffix('.')} ({where})."
+                where = f" (epoch {self._epoch + 1}, step {self._step})" if self._step else ""
+                message = f"{finding.message.removesuffix('.')}{where}."
                 self._found[finding.check] = dataclasses.replace(finding, message=message)
                 self._tell(self._found[finding.check])
 
@@ -220,23 +224,6 @@ def _is_finite(value):
 def _relative_change(before, after):
     size = np.linalg.norm(before.astype("float32"))
     return float(np.linalg.norm(after.astype("float32") - before.astype("float32")) / size)
-
-
-def _frozen(model):
-    """The findings about what is frozen."""
-    layers = [layer for layer in _graph.leaves(model) if layer.weights]
-    with_kernel = [x for x in layers if any(len(weight.shape) > 1 for weight in x.weights)]
-    frozen = [layer for layer in layers if not layer.trainable_weights]
-    vectors = [
-        weight
-        for layer in frozen
-        for weight in layer.weights
-        if weight.name in _ZERO_AT_START and not set(frozen).isdisjoint(with_kernel)
-    ]
-    return (
-        training.frozen_start(copied(vectors)),
-        training.frozen_head([bool(layer.trainable_weights) for layer in with_kernel]),
-    )
 
 
 def _batches(data):

@@ -18,6 +18,7 @@ from kerascnn.doctor.labels import (
     label_order,
     occurring_classes,
 )
+from kerascnn.doctor.runs import examine_run
 from kerascnn.doctor.splits import leak
 from kerascnn.doctor.start import layer_starts, uninformed_output
 from kerascnn.doctor.trials import learning_rate, one_batch
@@ -41,6 +42,7 @@ __all__ = [
     "channel_order",
     "class_balance",
     "equal_layers",
+    "examine_run",
     "input_fit",
     "input_range",
     "input_scale",

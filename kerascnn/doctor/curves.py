@@ -102,7 +102,7 @@ def overfitting(loss, held, chance=None):
     'warning'
     """
     check, source = "overfitting", _MONITORING
-    if held is None or not np.isfinite(held).all():
+    if held is None:
         return Finding(check, "skipped", _NO_VALIDATION)
     best = int(held.argmin())
     rise, size = held[-1] - held[best], held.max() if chance is None else chance
@@ -142,7 +142,8 @@ def gap(accuracy, held):
             "network; look whether both splits are alike."
         )
         return Finding(check, "warning", message, advice, _CURVES)
-    advice = "A larger network may do better still." if abs(ours - theirs) < 0.02 else ""
+    small = ours - theirs < 0.02 and ours < 0.98
+    advice = "There is no gap: a larger network may do better still." if small else ""
     return Finding(check, "fine", message, advice, _CURVES)
 
 

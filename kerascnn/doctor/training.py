@@ -323,7 +323,7 @@ def frozen_head(trained):
 
 CHECKS = (
     *("dead ReLUs", "saturation", "gradients", "update ratio", "loss at start", "loss", "order"),
-    *("frozen layers", "head", "weights"),
+    *("frozen layers", "head", "weights", "batch normalisation"),
 )
 
 

@@ -67,22 +67,27 @@ def after_training(history, *, chance=None, best_kept=False):
     if best_kept and held is not None and np.isfinite(held).any():
         end = int(np.nanargmin(held)) + 1
         held, held_accuracy = held[:end], None if held_accuracy is None else held_accuracy[:end]
-    return Diagnosis(
+    found = Diagnosis(
         [
             _result(loss, held, accuracy, held_accuracy),
             curves.divergence(loss, held),
             curves.learning(loss, chance),
-            curves.validation_learning(loss, held, chance),
-            curves.overfitting(loss, held, chance),
-            curves.gap(accuracy, held_accuracy),
-            curves.fit_of_training(loss, chance),
-            curves.still_improving(loss if held is None else held),
-            curves.plateau(loss, rate, accuracy),
-            curves.validation_above_training(loss, held),
-            curves.noise(held, chance),
-            curves.rate_drops(loss, rate),
         ]
     )
+    if not np.isfinite(loss if held is None else np.r_[loss, held]).all():
+        return found  # the rest would say nothing more
+    found += [
+        curves.validation_learning(loss, held, chance),
+        curves.overfitting(loss, held, chance),
+        curves.gap(accuracy, held_accuracy),
+        curves.fit_of_training(loss, chance),
+        curves.still_improving(loss if held is None else held),
+        curves.plateau(loss, rate, accuracy),
+        curves.validation_above_training(loss, held),
+        curves.noise(held, chance),
+        curves.rate_drops(loss, rate),
+    ]
+    return found
 
 
 def chance_loss(model):

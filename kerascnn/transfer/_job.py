@@ -15,7 +15,10 @@ import numpy as np
 from kerascnn import _graph
 from kerascnn._errors import InputError, NonFiniteError
 from kerascnn._runs import said_simply
+from kerascnn.callbacks import Doctor
 from kerascnn.data import cache_folder
+from kerascnn.doctor import Finding, training
+from kerascnn.doctor.runs import of_stage
 from kerascnn.layers import check_value_range
 from kerascnn.transfer import _training
 from kerascnn.transfer.backbones import backbone as build_backbone
@@ -39,6 +42,7 @@ class Job:
         self.options = {"seed": config["seed"], "progress": verbose}
         self.extractors, self.engines = {}, set()
         self.history, self.stages, self.timings, self.tables = [], [], {}, []
+        self.watched = []  # findings in training
         self.class_weight = _training.class_weight(config["class_weight"], data.train)
 
     @contextlib.contextmanager
@@ -226,21 +230,23 @@ class Job:
             reader("train"), self.data.train, self.views, seed, self.class_weight
         )
         held = _training.Batches(reader("validation"), self.data.validation)
-        before = model.get_weights()
+        before, doctor = model.get_weights(), Doctor()  # without images: nothing is compiled
         checkpoints = self.checkpoints and self.checkpoints / stage
         say = lambda line: self.say(f"{stage}: {line}")  # noqa: E731
         with self.timed(stage):
             try:
                 rows = _training.fit(
-                    model, batches, held, rate, self.config["epochs"], say, checkpoints
+                    model, batches, held, rate, self.config["epochs"], say, checkpoints, [doctor]
                 )
                 guess = _training.predict(model, held)
             except NonFiniteError as error:
                 model.set_weights(before)
                 say(f"given up. {error}")
+                self.watched += of_stage([Finding("loss", "problem", str(error))], stage)
                 self.record(stage, f"{what} (not kept: {error})", rate, 0, None)
                 return
         self.history += [{"stage": stage, **row} for row in rows]
+        self.watched += of_stage([x for x in doctor.diagnosis if x.check in training.CHECKS], stage)
         if self.no_worse(guess):
             self.guess = guess
             self.trained = model, reader
@@ -287,6 +293,7 @@ class Job:
             config=self.config,
             validation_probabilities=self.guess,
             test_probabilities=tested,
+            watched=self.watched,
         )
 
     def test(self):

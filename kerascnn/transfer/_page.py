@@ -31,7 +31,7 @@ def page(record, folder):
         "per_class": metrics["per_class"],
         "calibration": calibration(record.predictions),
         "mistakes": _mistakes(record),
-        "diagnosis": details.get("diagnosis"),
+        "diagnosis": record.diagnosis,
         "timings": metrics["seconds"],
         "use": use(record, folder),
         "environment": {**config.get("machine", {}), **config["versions"]},

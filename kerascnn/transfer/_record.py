@@ -28,7 +28,8 @@ class Record:
         predictions: list of dicts of PREDICTIONS, one a test photo (predictions.csv).
         splits: dict split -> dict class -> photos (counted in manifest.csv), or None.
         details: dict of what only the report shows (report.json): "created" (str), "findings" and
-            "tables" (as `kc.report.render` takes them), "pictures" (see `_mistakes`), "diagnosis".
+            "tables" (as `kc.report.render` takes them), "pictures" (see `_mistakes`).
+        diagnosis: list of dicts, see `kerascnn.doctor.Diagnosis` (doctor.json), or None.
     """
 
     class_names: list
@@ -38,12 +39,14 @@ class Record:
     predictions: list
     splits: dict | None
     details: dict
+    diagnosis: list | None = None
 
     def write(self, folder):
         """Write the files it consists of, but for the labels and the manifest."""
         write_json(folder / "config.json", self.config)
         write_json(folder / "metrics.json", self.metrics)
         write_json(folder / "report.json", self.details)
+        write_json(folder / "doctor.json", self.diagnosis)
         _write_csv(folder / "history.csv", HISTORY, self.history)
         _write_csv(folder / "predictions.csv", PREDICTIONS, self.predictions)
 
@@ -79,6 +82,7 @@ def read_record(folder):
         predictions=_read(folder / "predictions.csv", _prediction_rows) or [],
         splits=_counts(load_manifest(manifest)) if manifest.exists() else None,
         details=_read(folder / "report.json", json.load) or {},
+        diagnosis=_read(folder / "doctor.json", json.load),
     )
 
 

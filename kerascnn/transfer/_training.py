@@ -70,11 +70,12 @@ class Batches(keras.utils.PyDataset):
         return batch if self._weights is None else (*batch, self._weights[photos])
 
 
-def fit(model, batches, held, rate, epochs, say, checkpoints=None):
+def fit(model, batches, held, rate, epochs, say, checkpoints=None, watch=()):
     """Compile and fit; afterwards the model has the weights of its best epoch.
 
     AdamW, one epoch of warm-up to `rate`, cosine decay; stops after four epochs without a lower
     loss on `held`, if that has photos. With a folder of `checkpoints` it continues from there.
+    `watch` are callbacks more.
 
     Returns:
         List of dicts, one per epoch: epoch (from 1), COLUMNS, learning_rate at its end.
@@ -97,7 +98,7 @@ def fit(model, batches, held, rate, epochs, say, checkpoints=None):
         metrics=["accuracy"],
     )
     releasable(model)
-    callbacks = [NaNWatch(batches), _Epochs(batches, epochs, say)]
+    callbacks = [NaNWatch(batches), *watch, _Epochs(batches, epochs, say)]
     if held.num_photos:
         best = keras.callbacks.EarlyStopping(patience=_PATIENCE, restore_best_weights=True)
         callbacks.append(best)

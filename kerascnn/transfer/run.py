@@ -19,6 +19,7 @@ from kerascnn.data.examine import examine, file_reader
 from kerascnn.data.folders import list_files, refuse_layout
 from kerascnn.data.inventory import usable_photos, without_contradictions
 from kerascnn.data.pipeline import StoredPixels
+from kerascnn.doctor.runs import judge_run
 from kerascnn.transfer import _card
 from kerascnn.transfer._environment import machine, versions
 from kerascnn.transfer._mistakes import pictures
@@ -47,6 +48,8 @@ class Result:
         history: list of dicts, one per epoch of gradient training.
         tables, timings, config: for the report and the run folder.
         validation_probabilities, test_probabilities: float32 arrays (N, classes).
+        watched: list of `kc.doctor.Finding`s that were made while it trained.
+        diagnosis: `kc.doctor.Diagnosis`, of these, the curves and the figures.
         metrics: dict, computed from the above: test_accuracy (None without test photos), ...
     """
 
@@ -60,6 +63,7 @@ class Result:
     config: dict
     validation_probabilities: np.ndarray
     test_probabilities: np.ndarray
+    watched: list = dataclasses.field(default_factory=list)
 
     @property
     def class_names(self):
@@ -82,13 +86,19 @@ class Result:
             "per_class": tested["per_class"],
         }
 
+    @property
+    def diagnosis(self):
+        photos = [(photo.digest, photo.split) for photo in self.data.inventory.photos]
+        classes = len(self.class_names)
+        return judge_run(self.history, self.metrics, photos, classes, self.watched)
+
     def save(self, folder):
         """Write the run folder: it appears whole, or not at all.
 
         `model.keras` (labels inside), `labels.json`, `config.json` (what repeats the run),
         `manifest.csv` (photos and their split), `history.csv`, `metrics.json`,
         `predictions.csv` (of the test photos), `report.json` (what only the report shows),
-        `report.html`, `model_card.md`.
+        `doctor.json` (the diagnosis), `report.html`, `model_card.md`.
 
         Args:
             folder: str or path that does not exist yet, or is empty.
@@ -146,6 +156,7 @@ class Result:
                 "tables": self.tables,
                 "pictures": pictures(self.model, self.data.test, predictions),
             },
+            diagnosis=self.diagnosis.as_dicts(),
         )
 
     def _predictions(self):

@@ -75,6 +75,7 @@ CALLBACKS = {  # name: (function of a folder that makes it, options of `fit`)
     "TerminateOnNaN": (lambda folder: C.TerminateOnNaN(), {}),
     "LatePenalty": (lambda folder: kc.callbacks.LatePenalty(2), {}),
     "NaNWatch": (lambda folder: kc.callbacks.NaNWatch(train()), {}),
+    "Doctor": (lambda folder: kc.callbacks.Doctor(train(), every_steps=2), {}),
     "BatchSizeGrowth": (lambda folder: kc.callbacks.BatchSizeGrowth([1, 3], 2), {}),
     "BoldDriver": (
         lambda folder: kc.callbacks.BoldDriver("val_loss", 1.5),

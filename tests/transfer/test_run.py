@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import kerascnn
-from kerascnn import InputError, data
+from kerascnn import InputError, data, doctor
 from kerascnn.transfer import load_run
 from tests.transfer.conftest import SHAPES, draw_photos, draw_shape, equal, tiny_network, tune
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 FILES = {
     "model.keras", "labels.json", "config.json", "metrics.json", "manifest.csv", "history.csv",
-    "predictions.csv", "report.json", "report.html", "model_card.md",
+    "predictions.csv", "report.json", "doctor.json", "report.html", "model_card.md",
 }  # fmt: skip
 
 
@@ -50,6 +50,17 @@ def test_run_folder_is_complete(folder):
     assert {"precision", "recall", "f1", "support"} <= metrics["per_class"][0].keys()
     assert {"build", "features", "probe", "partial", "test"} == metrics["seconds"].keys()
     assert all(seconds >= 0 for seconds in metrics["seconds"].values())
+
+
+def test_the_doctors_findings_are_kept_and_shown(folder):
+    root, result = folder
+    found = json.loads((root / "run/doctor.json").read_text("utf-8"))
+    assert found == result.diagnosis.as_dicts() == doctor.examine_run(root / "run").as_dicts()
+    checks = {finding["check"] for finding in found}
+    assert {"partial: update ratio", "partial: gap", "leak", "largest class"} <= checks
+    # The network was never trained, and its batch normalisation is frozen.
+    assert "partial: batch normalisation" in {x.check for x in result.diagnosis.problems}
+    assert result.report()["diagnosis"] == found
 
 
 def test_predictions_and_history_are_what_was_measured(folder):
