@@ -28,7 +28,7 @@ def sections(run):
 
 
 def _table(table):
-    """A column of numbers is set to the right: numbers, or text that begins like one."""
+    """A column of numbers is set to the right: numbers, text that begins like one, dashes."""
     for row in table["rows"]:
         if len(row) != len(table["columns"]):
             raise InputError(
@@ -37,7 +37,7 @@ def _table(table):
             )
 
     def numeric(cell):
-        return not isinstance(cell, str) or re.match(r"[-+−±<>~≈]?\s?\d", cell)
+        return not isinstance(cell, str) or re.match(r"–$|[-+−±<>~≈]?\s?\d", cell)
 
     columns = [
         (name, all(numeric(row[i]) for row in table["rows"]))
@@ -118,14 +118,18 @@ def _calibration(run):
     return {**given, **means, "count": count, "filled": filled, "bars": _svg.reliability(filled)}
 
 
-_SEVERITIES = ("problem", "warning", "fine", "skipped")  # worst first
+_BAD = ("problem", "warning")
+_SEVERITIES = (*_BAD, "fine", "skipped")  # worst first
 
 
 def _diagnosis(run):
     found = sorted(run["diagnosis"], key=lambda row: _SEVERITIES.index(row["severity"]))
-    counts = {name: sum(row["severity"] == name for row in found) for name in _SEVERITIES}
-    open_ = [row for row in found if row["severity"] in _SEVERITIES[:2]]
-    return {"counts": counts, "open": open_, "rest": found[len(open_) :]}
+    count = {name: sum(row["severity"] == name for row in found) for name in _SEVERITIES}
+    said = [f"{n} {name}{'s' * (n > 1)}" for name, n in count.items() if n and name in _BAD]
+    rest = [f"{n} {name}" for name, n in count.items() if n and name not in _BAD]
+    verdict = f"{', '.join(said) or 'No problem found'}. Other checks: {', '.join(rest) or 'none'}."
+    grave = [row for row in found if row["severity"] in _BAD]
+    return {"verdict": verdict, "open": grave, "rest": found[len(grave) :]}
 
 
 def _confusion(run):

@@ -142,4 +142,7 @@ def _curves(records):
     ]
     if not charts[0]["lines"]:
         return None
-    return {"note": "Epochs are counted through all stages of a run.", "charts": charts}
+    note = "Epochs are counted through all stages of a run."
+    if still := [name for name, record in records.items() if not record.history]:
+        note += f" Nothing was trained by gradients in: {', '.join(still)}."
+    return {"note": note, "charts": charts}

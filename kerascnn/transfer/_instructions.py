@@ -31,7 +31,7 @@ def asked(record, folder):
 def start(config):
     """What the training started from."""
     if config["weights"]:
-        return f"{config['backbone']} with the weights {config['weights']}"
+        return f"{config['backbone']} with the weights {Path(config['weights']).name}"
     return f"{config['backbone']} with {'random' if _row(config) else 'its own'} weights"
 
 
@@ -46,7 +46,7 @@ def use(record, folder):
         },
         {
             "title": "The same in Python",
-            "note": "`run.model` is a plain Keras model, from raw photos to probabilities.",
+            "note": "run.model is a plain Keras model, from raw photos to probabilities.",
             "code": _PREDICT.format(run=str(folder)),
         },
     ]
@@ -114,11 +114,9 @@ def _command(config, folder, **changes):
         "output": (str(folder), "run"),
     }
     options |= {name.replace("_", "-"): (value, None) for name, value in changes.items()}
-    words = ["kerascnn", "finetune", config["photos"]]
-    for name, (value, default) in options.items():
-        if value != default:
-            words += [f"--{name}", f"{value}"]
-    return " ".join(map(shlex.quote, words + ["--reproducible"] * config["reproducible"]))
+    said = [f"--{n} {shlex.quote(str(value))}" for n, (value, d) in options.items() if value != d]
+    said += ["--reproducible"] * config["reproducible"]
+    return " \\\n    ".join([f"kerascnn finetune {shlex.quote(config['photos'])}", *said])
 
 
 def _next_command(record, folder):

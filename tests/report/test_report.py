@@ -57,7 +57,7 @@ RUN = {
             "columns": ["Method", "Parameters", "Accuracy"],
             "rows": [["largest class", 0, "19.6 %"], ["this model", 2270794, "88.2 %"]],
         },
-        {"title": "Second table", "columns": ["a"], "rows": [[0.123456]]},
+        {"title": "Second table", "columns": ["a"], "rows": [[0.123456], ["–"], ["8 s"]]},
     ],
     "history": HISTORY,
     "curves": {
@@ -329,6 +329,7 @@ def test_tables(html):
     assert rows(html, "table-2")[1] == ["0.1235"]
     heads = section(html, "table-1").find("th", scope="col")
     assert [head.get("class") for head, _ in heads] == [None, "num", "num"]
+    assert section(html, "table-2").find("th", scope="col")[0][0]["class"] == "num"
 
 
 def polylines(html):
@@ -496,13 +497,13 @@ def test_reliability_diagram_and_its_table(html):
 
 def test_diagnosis_says_the_worst_first_and_folds_what_is_fine(html):
     page = section(html, "diagnosis")
-    assert page.find("p")[0][1] == "1 problem, 1 warning. 1 check fine."
+    assert page.find("p")[0][1] == "1 problem, 1 warning. Other checks: 1 fine."
     assert [text for _, text in page.find("strong")] == ["dead ReLUs", "gap", "rate"]
     [(_, folded)] = page.find("details")
     assert "It fits." in folded and "41 %" not in folded
     assert {"Lower the rate.", "Glorot 2011"} <= {text for _, text in page.find("p")}
     healthy = report.render({"title": "t", "diagnosis": RUN["diagnosis"][:1]})
-    assert "No problem found. 1 check fine." in " ".join(healthy.split())
+    assert "No problem found. Other checks: 1 fine." in " ".join(healthy.split())
 
 
 def test_environment(html):

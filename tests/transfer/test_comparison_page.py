@@ -46,6 +46,9 @@ def test_classes_show_the_difference_to_the_first_run_largest_first(comparison):
 def test_curves_are_those_of_the_runs_that_trained(comparison, partial):
     charts = page(comparison)["curves"]["charts"]
     assert charts[0]["lines"] == {"run": [row["val_loss"] for row in partial.history]}
+    assert page(comparison)["curves"]["note"].endswith(
+        "Nothing was trained by gradients in: probe."
+    )
     for record in comparison.records.values():
         record.history = []
     assert page(comparison)["curves"] is None
