@@ -6,7 +6,8 @@ from kerascnn._errors import InputError
 
 __all__ = ["plot_confusion", "plot_embedding", "plot_reliability"]
 
-_INK, _QUIET, _BAR, _GAP = "#22303c", "#8a8f98", "#4a7fb5", "#c8553d"
+_INK, _QUIET = "#22303c", "#8a8f98"
+_BAR, _MISSING, _MORE = "#4a7fb5", "#e0a294", "#b9d0e6"
 _NAMED = 20  # classes that a legend or the cells of a matrix can still tell apart
 
 
@@ -56,7 +57,8 @@ def plot_confusion(matrix, class_names=None, path=None):
 def plot_reliability(rows, path=None):
     """Draw accuracy against confidence, and how many samples each bin holds.
 
-    Bars below the diagonal are overconfident: red is what is missing, or too much, to it.
+    The bars of a classifier that is right as often as it says end on the diagonal. Red is what they
+    lack, pale what they have above it.
 
     Args:
         rows: list of `ReliabilityBin`, of `reliability`.
@@ -87,18 +89,16 @@ def plot_reliability(rows, path=None):
     )
     error = float(np.sum(count * np.abs(accuracy - confidence)) / np.sum(count))
     figure, (axes, below) = _canvas((4.6, 5.2), 2, sharex=True, height_ratios=(3, 1))
-    axes.bar(low, accuracy, width, align="edge", color=_BAR, edgecolor="white", label="accuracy")
-    axes.bar(
-        low,
-        confidence - accuracy,
-        width,
-        bottom=accuracy,
-        align="edge",
-        color=_GAP,
-        alpha=0.35,
-        edgecolor="white",
-        label="gap to confidence",
+    gap = confidence - accuracy
+    heights = (
+        (0 * accuracy, accuracy),
+        (accuracy, np.maximum(gap, 0)),
+        (confidence, -np.minimum(gap, 0)),
     )
+    colours = {"accuracy": _BAR, "overconfident": _MISSING, "underconfident": _MORE}
+    for (label, colour), (bottom, height) in zip(colours.items(), heights):
+        style = {"align": "edge", "edgecolor": "white", "color": colour, "label": label}
+        axes.bar(low, height, width, bottom, **style)
     axes.plot([0, 1], [0, 1], color=_INK, linewidth=1, linestyle="--")
     axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
     axes.set_title(f"expected calibration error {error:.2g}", fontsize=10)
@@ -142,7 +142,8 @@ def plot_embedding(points, labels, class_names=None, path=None, *, title=None):
     for i, label in enumerate(present):
         x, y = points[labels == label].T
         axes.scatter(x, y, 14, color=_colour(i, len(present)), label=names[label], linewidths=0)
-    axes.set(xticks=[], yticks=[], aspect="equal")
+    axes.set(xticks=[], yticks=[])
+    axes.set_aspect("equal", adjustable="datalim")
     axes.spines[["left", "bottom"]].set_visible(False)
     if len(present) <= _NAMED:
         axes.legend(

@@ -313,7 +313,7 @@ def _lbfgs(work, steps):
         work.start.ravel().astype("float64"),
         jac=True,
         method="L-BFGS-B",
-        bounds=scipy.optimize.Bounds(0, 255),
+        bounds=np.tile([0, 255], (work.start.size, 1)),
         callback=work.after_step,
         options={"maxiter": steps, "maxfun": 10 * steps, "ftol": 0, "gtol": 0},
     )

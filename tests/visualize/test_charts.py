@@ -42,10 +42,15 @@ def test_bars_of_reliability(predictions, tmp_path):
     figure = plot_reliability(rows, path=tmp_path / "reliability.png")
     above, below = figure.axes
     filled = [row for row in rows if row.count]
-    accuracy, gap = above.containers
+    accuracy, over, under = above.containers
     assert [bar.get_height() for bar in accuracy] == [row.accuracy for row in filled]
-    ends = [bar.get_y() + bar.get_height() for bar in gap]
-    np.testing.assert_allclose(ends, [row.confidence for row in filled])
+    gaps = [row.confidence - row.accuracy for row in filled]
+    assert min(gaps) < 0 < max(gaps)
+    np.testing.assert_allclose([bar.get_height() for bar in over], np.maximum(gaps, 0))
+    np.testing.assert_allclose(
+        [bar.get_height() for bar in under], np.maximum(np.negative(gaps), 0)
+    )
+    np.testing.assert_allclose([bar.get_y() for bar in under], [row.confidence for row in filled])
     assert [bar.get_height() for bar in below.containers[0]] == [row.count for row in filled]
     assert (tmp_path / "reliability.png").stat().st_size > 1000
 
