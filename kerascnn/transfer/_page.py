@@ -36,7 +36,7 @@ def page(record, folder):
         "use": use(record, folder),
         "environment": {**config.get("machine", {}), **config["versions"]},
         "settings": {k: v for k, v in config.items() if k not in ("machine", "plan", "versions")},
-        "versions": config["versions"],
+        "versions": {"kerascnn": config["versions"].get("kerascnn")},
     }
 
 

@@ -13,6 +13,18 @@ from kerascnn.data import load_manifest
 
 HISTORY = ("stage", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 PREDICTIONS = ("path", "true", "predicted", "probability")
+_REQUIRED = {
+    "config.json": {
+        "backbone", "weights", "strategy", "epochs", "learning_rate", "views", "class_weight",
+        "engine", "precision", "seed", "reproducible", "photos", "image_size", "channels",
+        "resize", "plan", "versions",
+    },
+    "metrics.json": {
+        "test_accuracy", "test_interval", "test_balanced_accuracy", "test_macro_f1",
+        "test_log_loss", "validation_accuracy", "strategy", "stages", "seconds", "num_photos",
+        "per_class",
+    },
+}  # fmt: skip
 _ENCODING = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}  # names are bytes
 
 
@@ -63,27 +75,40 @@ def read_record(folder):
     kerascnn._errors.InputError: nothing is no run folder: it has no config.json. Pass a folder ...
     """
     folder = Path(folder)
-    config, metrics = _read(folder / "config.json", json.load), None
-    if config is not None:
-        metrics = _read(folder / "metrics.json", json.load)
-    if metrics is None:
-        absent = "config.json" if config is None else "metrics.json"
-        raise InputError(
-            f"{folder} is no run folder: it has no {absent}. "
-            "Pass a folder that kerascnn finetune made."
-        )
+    config, metrics = (_required(folder, name, keys) for name, keys in _REQUIRED.items())
     names = _read(folder / "labels.json", lambda file: json.load(file)["class_names"])
+    names = names or [row["name"] for row in metrics["per_class"] or []]
+    predictions = _read(folder / "predictions.csv", _prediction_rows) or []
+    if not {row[key] for row in predictions for key in ("true", "predicted")} <= set(names):
+        raise _damaged(folder / "predictions.csv")
     manifest = folder / "manifest.csv"
     return Record(
-        class_names=names or [row["name"] for row in metrics["per_class"] or []],
+        class_names=names,
         config=config,
         metrics=metrics,
         history=_read(folder / "history.csv", _history_rows) or [],
-        predictions=_read(folder / "predictions.csv", _prediction_rows) or [],
-        splits=_counts(load_manifest(manifest)) if manifest.exists() else None,
+        predictions=predictions,
+        splits=_counts(load_manifest(manifest), names) if manifest.exists() else None,
         details=_read(folder / "report.json", json.load) or {},
         diagnosis=_read(folder / "doctor.json", json.load),
     )
+
+
+def _required(folder, name, keys):
+    """The dict in a file without which a folder is no run."""
+    found = _read(folder / name, json.load)
+    if found is None:
+        raise InputError(
+            f"{folder} is no run folder: it has no {name}. "
+            "Pass a folder that kerascnn finetune made."
+        )
+    if not isinstance(found, dict) or not keys <= found.keys():
+        raise _damaged(folder / name)
+    return found
+
+
+def _damaged(path):
+    return InputError(f"{path} is damaged. Copy the run folder again.")
 
 
 def _read(path, parse):
@@ -97,7 +122,7 @@ def _read(path, parse):
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}.") from error
     except (ValueError, KeyError, TypeError, csv.Error) as error:
-        raise InputError(f"{path} is damaged. Copy the run folder again.") from error
+        raise _damaged(path) from error
     return None
 
 
@@ -116,10 +141,9 @@ def _prediction_rows(file):
     ]
 
 
-def _counts(photos):
+def _counts(photos, names):
     counts = collections.Counter((photo.split, photo.label) for photo in photos)
     splits = ("train", "validation", "test")
-    names = sorted({photo.label for photo in photos})
     return {split: {name: counts[split, name] for name in names} for split in splits}
 
 

@@ -78,7 +78,8 @@ def test_page_is_written_whole(mistaken, tmp_path):
 
 def test_what_an_older_folder_lacks_is_left_out(saved, tmp_path):
     record = read_record(saved)
-    record.predictions, record.history, record.splits, record.details = [], [], None, {}
+    record.predictions, record.history, record.details = [], [], {}
+    record.splits = record.diagnosis = None
     del record.config["machine"]
     text = report.render(page(record, saved))
     sections = re.findall('<section id="([a-z0-9-]+)"', text)

@@ -28,13 +28,16 @@ def test_an_older_folder_lacks_some(saved, tmp_path):
     ("name", "text"),
     [
         ("config.json", "{"),
+        ("config.json", "{}"),
         ("metrics.json", "no JSON"),
+        ("metrics.json", "[]"),
         ("labels.json", "[]"),
         ("labels.json", "{}"),
         ("report.json", '{"created": '),
         ("history.csv", "stage,epoch\nhead,one\n"),
         ("predictions.csv", "path,true\na,b\n"),
         ("predictions.csv", "path,true,predicted,probability\na,b,c,much\n"),
+        ("predictions.csv", "path,true,predicted,probability\na,circle,ring,0.5\n"),
     ],
 )
 def test_damage_is_said_in_one_sentence(saved, tmp_path, name, text):
