@@ -1,9 +1,11 @@
 """Pictures of networks and of what they see. Arrays and numbers are computed, then drawn apart."""
 
+from kerascnn.visualize.activation_maximization import maximize_activation
 from kerascnn.visualize.architecture import Arrow, Box, Drawing, graph_layout
 from kerascnn.visualize.calibration import ReliabilityBin, reliability
 from kerascnn.visualize.charts import plot_confusion, plot_embedding, plot_reliability
 from kerascnn.visualize.deconvnet import deconvnet
+from kerascnn.visualize.deep_dream import deep_dream
 from kerascnn.visualize.embedding import embed
 from kerascnn.visualize.feature_maps import feature_maps, plot_feature_maps
 from kerascnn.visualize.filters import (
@@ -32,6 +34,7 @@ __all__ = [
     "Stage",
     "TopLoss",
     "deconvnet",
+    "deep_dream",
     "embed",
     "feature_maps",
     "first_layer_filters",
@@ -41,6 +44,7 @@ __all__ = [
     "grad_cam_plus_plus",
     "gram_matrix",
     "graph_layout",
+    "maximize_activation",
     "occlusion",
     "plot_confusion",
     "plot_embedding",

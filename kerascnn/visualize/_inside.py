@@ -55,7 +55,7 @@ def position(found, layer):
 
 
 def forward(model, images, watched=(), shifts=None, scores=None, run=None):
-    """Send images through the model in inference mode.
+    """Send images through the model in inference mode, as far as needed.
 
     Args:
         model: `keras.Model`.
@@ -63,11 +63,11 @@ def forward(model, images, watched=(), shifts=None, scores=None, run=None):
         watched: positions of calls whose outputs to give.
         shifts: {position: tensor} to add to outputs, or None.
         scores: position of the call that gives the scores. A softmax or sigmoid that ends it is
-            left out.
+            left out. None stops behind the last call that is watched.
         run: function(layer, args, kwargs) that computes a layer, `infer` by default.
 
     Returns:
-        (output of the model, [output of each watched call]).
+        (output of the model, or None if it was not needed, [output of each watched call]).
     """
     positions, seen, run = itertools.count(1), {}, run or infer  # 0 is the input
 
@@ -78,10 +78,18 @@ def forward(model, images, watched=(), shifts=None, scores=None, run=None):
             y = y + ops.cast(shifts[number], y.dtype)
         if number in watched:
             seen[number] = y
+        if scores is None and watched and number >= max(watched):
+            raise _Enough
         return y
 
-    (output,) = follow(model, [ops.cast(images, "float32")], apply)
+    output = None
+    with contextlib.suppress(_Enough):
+        (output,) = follow(model, [ops.cast(images, "float32")], apply)
     return output, [images if number == 0 else seen[number] for number in watched]
+
+
+class _Enough(Exception):
+    """What is behind need not be computed, and may not work at this size of the images."""
 
 
 def infer(layer, args, kwargs):

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -24,11 +28,18 @@ def test_what_is_inside_is_what_predict_computes():
     model = nested()
     found, last = opened(model, PHOTOS)
     first = position(found, "first")
-    output, (image, maps) = forward(model, PHOTOS, [0, first])
+    output, (image, maps) = forward(model, PHOTOS, [0, first], scores=-1)
     np.testing.assert_allclose(output, model.predict(PHOTOS, verbose=0), rtol=1e-5)
     np.testing.assert_array_equal(image, PHOTOS)
     np.testing.assert_allclose(maps, model.get_layer("first")(PHOTOS), rtol=1e-5)
     assert found[last].name == "output"
+
+
+def test_what_is_behind_is_not_computed():
+    model = nested()
+    found, _ = opened(model, PHOTOS)
+    output, (maps,) = forward(model, PHOTOS[:, 1:], [position(found, "conv")])
+    assert output is None and maps.shape == (2, 5, 6, 3)  # at which `Dense` would fail
 
 
 @pytest.mark.parametrize("end", ["layer", "activation", "softmax", "operation"])
@@ -77,3 +88,44 @@ def test_gradients_are_those_of_the_weights_at_the_time():
         total, (gradient,) = step([ops.convert_to_tensor(PHOTOS)])
         np.testing.assert_array_equal(gradient, np.full(PHOTOS.shape, value))
         np.testing.assert_allclose(total, PHOTOS.sum(), rtol=1e-5)
+
+
+MAPS = """
+import keras, numpy as np
+from keras import layers
+from kerascnn import visualize as v
+
+rng = np.random.default_rng(0)
+x = keras.Input((16, 16, 3))
+y = layers.Conv2D(4, 3, activation="relu", name="conv")(x)
+y = layers.BatchNormalization()(layers.MaxPooling2D(2)(y))
+backbone = keras.Model(x, layers.Add()([y, layers.Conv2D(4, 1, activation="relu")(y)]))
+image = keras.Input((16, 16, 3))
+y = layers.GlobalAveragePooling2D()(backbone(layers.Rescaling(1 / 127.5, -1)(image)))
+model = keras.Model(image, layers.Dense(3, "softmax", name="output")(y))
+model.set_weights([rng.uniform(0.1, 1, w.shape).astype("float32") for w in model.get_weights()])
+photos = rng.uniform(0, 255, (2, 16, 16, 3)).astype("float32")
+quiet = {"progress": False}
+maps = dict(
+    cam=v.grad_cam(model, photos),
+    plus=v.grad_cam_plus_plus(model, photos, 1),
+    saliency=v.saliency(model, photos, [0, 2]),
+    smooth=v.smooth_grad(model, photos, samples=2, **quiet),
+    occlusion=v.occlusion(model, photos, **quiet),
+    deconvnet=v.deconvnet(model, photos, "output"),
+    climbed=v.maximize_activation(model, 1, steps=2, **quiet),
+    dreamt=v.deep_dream(model, photos, "conv", octaves=2, steps=2, **quiet),
+)
+"""
+
+
+def test_on_jax_all_maps_are_those_on_tensorflow(tmp_path):
+    here, path = {}, tmp_path / "maps.npz"
+    exec(MAPS, here)
+    code = f"{MAPS}\nimport sys\nnp.savez(sys.argv[1], **maps)"
+    env = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    subprocess.run([sys.executable, "-c", code, str(path)], env=env, check=True)
+    found = np.load(path)
+    for name, maps in here["maps"].items():
+        assert maps.any() and np.isfinite(maps).all(), name
+        np.testing.assert_allclose(found[name], maps, rtol=1e-3, atol=1e-2, err_msg=name)
