@@ -14,6 +14,8 @@ ELSEWHERE = {
 
 def partner(source):
     name = source.relative_to(ROOT / "kerascnn").as_posix()
+    if name.startswith("cli/"):  # a command is tested as it is typed
+        return ROOT / "tests/test_cli.py"
     if f"kerascnn/{name}" in ELSEWHERE:
         return ROOT / ELSEWHERE[f"kerascnn/{name}"]
     path = Path(name)

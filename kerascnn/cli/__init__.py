@@ -1,0 +1,13 @@
+"""The command `kerascnn`. A command imports what it needs when it runs, so `--help` is quick."""
+
+from kerascnn.cli._app import app, main
+from kerascnn.cli.networks import models
+from kerascnn.cli.photos import check, extract
+from kerascnn.cli.runs import doctor, evaluate, predict, report
+from kerascnn.cli.training import demo, finetune
+
+__all__ = ["app", "main"]
+
+# In the order of `--help`.
+for _command in (check, finetune, extract, evaluate, predict, doctor, report, models, demo):
+    app.command()(_command)

@@ -1,0 +1,59 @@
+"""Photos for a command, read while Keras starts."""
+
+import sys
+from pathlib import Path
+
+from kerascnn._console import described, starting_keras
+from kerascnn._errors import InputError
+
+
+def refuse_inside(output, photos):
+    if output.resolve().is_relative_to(photos.resolve()):
+        raise InputError(
+            f"The output folder {output} is inside {photos}, where it would be taken for a class "
+            "of photos. Choose another one with --output."
+        )
+
+
+def read_photos(photos, backbone, weights, image_size, resize, seed, manifest, verbose):
+    """(data, weights): `from_directory`, done while TensorFlow starts, for a backbone's photos."""
+    from kerascnn.data import inspect_directory
+
+    decoder, weights = reading_for(backbone, weights, image_size, resize)
+    with starting_keras():
+        inventory = inspect_directory(
+            photos, decoder, seed=seed, manifest=manifest, progress=verbose
+        )
+        if verbose:
+            say_skipped(inventory.findings)
+    from kerascnn.data.pipeline import ImageData, StoredPixels
+
+    read = StoredPixels(decoder, root=photos)
+    options = {"batch_size": 32, "one_hot": False, "seed": seed}
+    return ImageData.assemble(read, inventory, decoder, **options), weights
+
+
+def reading_for(backbone, weights, image_size, resize):
+    """(`Decoder`, weights) for a backbone; what was not given is the backbone's own."""
+    from kerascnn._errors import one_of
+    from kerascnn.data import Decoder
+    from kerascnn.transfer.backbones import list_backbones
+
+    rows = {row.name: row for row in list_backbones()}
+    row = rows[one_of(backbone, rows, "backbone")]
+    size = row.image_size if image_size is None else image_size
+    weights = weights or row.weights[0]
+    if weights.lower() == "none":
+        weights = None
+    elif weights not in row.weights and not Path(weights).is_file():
+        raise InputError(
+            f"There is no weights file {weights}. Pass the path of one, none, or a name that "
+            f"{backbone} has: {', '.join(row.weights)}."
+        )
+    return Decoder(size, row.channels, resize), weights
+
+
+def say_skipped(findings):
+    for finding in findings:
+        if finding.action == "skipped":
+            print(described(finding, 3), file=sys.stderr)
