@@ -2,22 +2,21 @@
 
 import contextlib
 import itertools
-import time
 
 import keras
 import numpy as np
-import scipy.optimize
 import tqdm
 from keras import ops
 
 from kerascnn import _graph
 from kerascnn._calls import calls, follow
-from kerascnn._errors import InputError, NonFiniteError, one_of
+from kerascnn._errors import InputError, one_of
+from kerascnn.visualize._descent import METHODS, Descent
 from kerascnn.visualize._inside import gradient_of, infer, position
 
 __all__ = ["gram_matrix", "style_transfer"]
 
-_ADAM_RATE = 10.0  # of 255
+_TERMS = "content", "style", "variation"
 _NO_ENDS = "Pool", "Pad"  # in names of layers that begin the next resolution
 
 
@@ -93,30 +92,21 @@ def style_transfer(
     >>> picture.shape, history["loss"][-1] < history["loss"][0]
     ((16, 16, 3), True)
     """
-    one_of(method, _METHODS, "method")
+    one_of(method, METHODS, "method")
     one_of(pooling, ("max", "average"), "pooling")
     if steps < 1:
         raise InputError(f"`steps` must be an int >= 1. Received: {steps!r}.")
     content, style = _picture(content, "content"), _picture(style, "style")
     own, painted = _positions(model, content.shape[1:], content_layers, style_layers)
     read = _reader(model, [*own, *painted], pooling)
-    maps = _seen(read, content, "content")[: len(own)]
-    grams = [gram_matrix(one) for one in _seen(read, style, "style")[len(own) :]]
-
-    def measure(tensors, maps, grams, weights):
-        found = read(tensors[0])
-        painting = [gram_matrix(one) for one in found[len(own) :]]
-        roughness = _variation(tensors[0]) / ops.maximum(_variation(content), 1e-6)
-        terms = [_mismatch(found, maps), _mismatch(painting, grams), roughness]
-        return ops.sum(weights * ops.stack(terms)), terms
-
-    weights = ops.convert_to_tensor([content_weight, style_weight, variation_weight], "float32")
+    weights = content_weight, style_weight, variation_weight
+    evaluate = _evaluation(model, read, len(own), content, style, weights)
     start = _start(start, content, seed)
     with tqdm.tqdm(total=steps, desc=method, disable=not verbose) as progress:
-        work = _Work(gradient_of(model, measure), (maps, grams, weights), start, progress)
+        descent = Descent(evaluate, start, progress)
         with contextlib.suppress(KeyboardInterrupt):
-            _METHODS[method](work, steps)
-    return np.round(work.best[0]).astype("uint8"), work.history
+            METHODS[method](descent, steps)
+    return np.round(descent.best[0]).astype("uint8"), descent.history
 
 
 def gram_matrix(maps):
@@ -242,6 +232,29 @@ def _reader(model, positions, pooling):
     return read
 
 
+def _evaluation(model, read, num_content, content, style, weights):
+    """Function of a picture that gives {"loss" and its terms} and the gradient."""
+    maps = _seen(read, content, "content")[:num_content]
+    grams = [gram_matrix(one) for one in _seen(read, style, "style")[num_content:]]
+    photo = max(float(_variation(ops.convert_to_tensor(content))), 1e-6)
+
+    def measure(tensors):
+        found = read(tensors[0])
+        painting = [gram_matrix(one) for one in found[num_content:]]
+        terms = _mismatch(found, maps), _mismatch(painting, grams), _variation(tensors[0]) / photo
+        return sum(weight * term for weight, term in zip(weights, terms)), terms
+
+    gradient = gradient_of(model, measure)
+
+    def evaluate(pixels):
+        terms, (slopes,) = gradient([ops.convert_to_tensor(pixels)])
+        values = {name: float(term) for name, term in zip(_TERMS, terms)}
+        loss = sum(weight * value for weight, value in zip(weights, values.values()))
+        return {"loss": loss} | values, ops.convert_to_numpy(slopes)
+
+    return evaluate
+
+
 def _seen(read, picture, name):
     try:
         return read(ops.convert_to_tensor(picture))
@@ -259,75 +272,10 @@ def _mismatch(tensors, targets):
         ops.sum(ops.square(tensor - target)) / ops.maximum(ops.sum(ops.square(target)), 1e-12)
         for tensor, target in zip(tensors, targets)
     ]
-    return sum(shares) / max(len(shares), 1)
+    return sum(shares) / len(shares)
 
 
 def _variation(picture):
     across = picture[:, :, 1:] - picture[:, :, :-1]
     down = picture[:, 1:] - picture[:, :-1]
     return (ops.mean(ops.square(across)) + ops.mean(ops.square(down))) / 255.0**2
-
-
-class _Work:
-    """Evaluates pictures; keeps the best one and the history."""
-
-    def __init__(self, gradient, targets, start, progress):
-        self._gradient, self._targets, self._progress = gradient, targets, progress
-        self._begin = time.perf_counter()
-        self.start = self.best = start
-        self.history = {name: [] for name in ("loss", "content", "style", "variation", "seconds")}
-
-    def __call__(self, picture):
-        """(loss, gradient) at a float array of any shape; the gradient has the same."""
-        pixels = np.asarray(picture, "float32").reshape(self.start.shape)
-        terms, (slopes,) = self._gradient([ops.convert_to_tensor(pixels)], *self._targets)
-        terms = [float(term) for term in terms]
-        loss = float(np.dot(ops.convert_to_numpy(self._targets[-1]), terms))
-        losses = self.history["loss"]
-        if not losses and not np.isfinite(loss):
-            raise NonFiniteError(f"The loss at the start is {loss}. Look at the model's weights.")
-        if not losses or loss < min(losses):
-            self.best = pixels
-        seconds = time.perf_counter() - self._begin
-        for values, value in zip(self.history.values(), (loss, *terms, seconds)):
-            values.append(value)
-        shown = {"content": f"{terms[0]:.3g}", "style": f"{terms[1]:.3g}"}
-        self._progress.set_postfix(shown, refresh=False)
-        return loss, ops.convert_to_numpy(slopes).reshape(np.shape(picture))
-
-    def after_step(self, *_):
-        self._progress.update()
-
-
-def _lbfgs(work, steps):
-    """Minimise by L-BFGS, scaled so that its first step changes pixels by about 1."""
-    _, gradient = work(work.start)
-    scale = 1 / max(float(np.sqrt(np.mean(np.square(gradient)))), 1e-30)
-
-    def scaled(pixels):
-        loss, gradient = work(pixels)
-        return scale * loss, scale * gradient.astype("float64")
-
-    scipy.optimize.minimize(
-        scaled,
-        work.start.ravel().astype("float64"),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=np.tile([0, 255], (work.start.size, 1)),
-        callback=work.after_step,
-        options={"maxiter": steps, "maxfun": 10 * steps, "ftol": 0, "gtol": 0},
-    )
-
-
-def _adam(work, steps):
-    """Minimise by Adam, its rate falling to 0 along a cosine."""
-    rate = keras.optimizers.schedules.CosineDecay(_ADAM_RATE, steps)
-    optimizer, pixels = keras.optimizers.Adam(rate), keras.Variable(work.start)
-    for _ in range(steps):
-        _, gradient = work(ops.convert_to_numpy(pixels))
-        optimizer.apply([ops.convert_to_tensor(gradient)], [pixels])
-        pixels.assign(ops.clip(pixels, 0, 255))
-        work.after_step()
-
-
-_METHODS = {"L-BFGS": _lbfgs, "Adam": _adam}

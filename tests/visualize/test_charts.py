@@ -13,8 +13,12 @@ from kerascnn.visualize import plot_confusion, plot_embedding, plot_reliability,
 
 @pytest.fixture
 def predictions():
+    """Of 3 classes; the less sure ones are all right, the surer ones as chance has it."""
     rng = np.random.default_rng(0)
-    return rng.dirichlet(np.ones(3), size=90), rng.integers(3, size=90)
+    probabilities, labels = rng.dirichlet(np.ones(3), size=90), rng.integers(3, size=90)
+    return probabilities, np.where(
+        probabilities.max(axis=1) < 0.6, probabilities.argmax(axis=1), labels
+    )
 
 
 def test_confusions_are_those_of_scikit_learn(predictions):
