@@ -9,7 +9,7 @@ The layers are those of the paper. --style-weight is worth a search from 1 to 10
 large, in pixels, as they are in the painting: --style-size changes that. Ctrl-C writes the best
 picture until then, and --start painted.png goes on with it.
 
-Writes the picture (`painted.png`) and, beside it, a plot of the terms of the loss (`painted_loss.png`).
+Writes the picture (painted.png) and beside it a plot of the terms of the loss (painted_loss.png).
 `--quick` paints a photo of scikit-learn with the colours of the other, by a network of random
 filters.
 """
