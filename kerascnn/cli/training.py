@@ -56,9 +56,10 @@ def finetune(
 ):
     """Train a classifier on a folder of photos and write a run folder.
 
-    It holds model.keras (preprocessing and labels inside), report.html, metrics.json, config.json,
-    manifest.csv, history.csv. The plan is chosen by how many photos there are and how similar they
-    are to what the backbone knows; test photos are used once, at the end.
+    It holds model.keras (preprocessing and labels inside), report.html, model_card.md,
+    metrics.json, config.json, manifest.csv, history.csv. The plan is chosen by how many photos
+    there are and how similar they are to what the backbone knows; test photos are used once, at
+    the end.
 
     Example: kerascnn finetune photos/ --backbone MobileNetV2 --output run/
     """

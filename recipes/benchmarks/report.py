@@ -5,7 +5,8 @@
 A linear classifier on MobileNetV2's features of `photos/` (train / validation / test folders), then
 only what `finetune` does after it: the model is saved; the surest mistakes get their pictures and
 Grad-CAM; the page and the model card are written. The first time, with the tracing of Grad-CAM, is
-what a run has; the median of later ones is beside it.
+what a run has; the median of later ones is beside it. Processor seconds are those of all cores
+together: on a machine that does something else too, they say what a quiet one needs at most.
 
 Writes recipes/results/report.json; `--quick` reads few photos and writes nothing.
 """
@@ -35,27 +36,27 @@ def main():
     data = kc.data.from_directory(args.photos, args.image_size)
     run = kc.transfer.finetune(data, "MobileNetV2", "probe", weights=args.weights)
     result = measure(run, 1 if args.quick else args.rounds) | {"versions": versions()}
-    print("{first:.1f} s, later {later:.1f} s, for {test_photos} test photos".format(**result))
+    print("{first[0]:.1f} s, later {later[0]:.1f} s, {test_photos} test photos".format(**result))
     print("{kilobytes} kB with {pictures} pictures".format(**result))
     if not args.quick:
         RESULTS.write_text(json.dumps(result, indent=2) + "\n")
 
 
 def measure(run, rounds):
-    """Seconds of writing the run folder, the first time and later, and what the page weighs."""
+    """(Seconds, processor seconds) of writing the run folder, and what the page weighs."""
     taken = []
     with tempfile.TemporaryDirectory() as work:
         for number in range(rounds + 1):
             folder = Path(work, str(number))
             folder.mkdir()
-            start = time.perf_counter()
+            start, used = time.perf_counter(), time.process_time()
             run.write(folder)
-            taken.append(time.perf_counter() - start)
+            taken.append((time.perf_counter() - start, time.process_time() - used))
         page = (folder / "report.html").read_bytes()
     return {
         "test_photos": run.data.test.num_photos,
         "first": taken[0],
-        "later": statistics.median(taken[1:]),
+        "later": [statistics.median(values) for values in zip(*taken[1:])],
         "rounds": rounds,
         "kilobytes": round(len(page) / 1000),
         "pictures": page.count(b"<img "),

@@ -122,12 +122,13 @@ def hooks():
 def report():
     result = load("report")
     names = {"first": "the first time, as in a run", "later": f"median of {result['rounds']} more"}
-    rows = [[name, f"{result[key]:.1f}"] for key, name in names.items()]
+    rows = [[name, *(f"{value:.1f}" for value in result[key])] for key, name in names.items()]
+    columns = ["report of MobileNetV2", "seconds", "processor seconds, all cores"]
     return (
         f"What `finetune` does once its {result['test_photos']} test photos are evaluated: the "
         "model is saved, the surest mistakes get Grad-CAM, report and model card are written. "
         f"The page weighs {result['kilobytes']:,} kB with {result['pictures']} pictures.\n\n"
-        f"{markdown(['report of MobileNetV2', 'seconds'], rows)}\n\n"
+        f"{markdown(columns, rows)}\n\n"
         f"{made_by(result, 'python recipes/benchmarks/report.py photos/ --weights FILE')}"
     )
 
