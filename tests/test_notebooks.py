@@ -81,6 +81,17 @@ def sections(notebook):
     return found
 
 
+@pytest.mark.parametrize(
+    "path", [*NOTEBOOKS, ROOT / "notebooks" / "README.md"], ids=lambda p: p.stem
+)
+def test_links_lead_to_files(path):
+    text = path.read_text("utf-8")
+    if path.suffix == ".ipynb":
+        text = "\n".join("".join(c["source"]) for c in cells(path) if c["cell_type"] == "markdown")
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert (path.parent / link).exists(), link
+
+
 def test_index_names_the_notebook(notebook):
     assert f"]({notebook.name}): " in INDEX
 
