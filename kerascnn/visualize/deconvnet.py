@@ -85,7 +85,8 @@ def deconvnet(model, images, layer, channel=None):
 
     Returns:
         float32 array (N, H, W, C). Positive is what brighter pixels would strengthen; to show it,
-        `0.5 + 0.5 * picture / abs(picture).max()`. All 0 where the map is 0 everywhere.
+        `np.clip(0.5 + 0.5 * picture / np.percentile(abs(picture), 99), 0, 1)`. All 0 where the map
+        is 0 everywhere.
 
     Raises:
         InputError: there is no such layer or channel, or the unit is behind a layer that has no way
