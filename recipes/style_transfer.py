@@ -98,6 +98,7 @@ def plot(history, output):
     for name in ("content", "style", "variation"):
         axes.plot(history[name], label=name)
     axes.set(yscale="log", xlabel="evaluation", ylabel="term of the loss, without its weight")
+    axes.set_ylim(bottom=1e-3)  # the photo's own content is 0 at the start
     axes.legend(frameon=False)
     with atomic_path(output.rsplit(".", 1)[0] + "_loss.png") as partial:
         figure.savefig(partial)
