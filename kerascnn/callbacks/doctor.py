@@ -190,7 +190,8 @@ class Doctor(keras.callbacks.Callback):
     def _judge_start(self, loss):
         self._start = loss
         if self._chance is not None and loss > self._chance:  # perhaps by its penalties
-            loss -= sum(float(penalty) for penalty in self.model.losses)
+            held = [v for v in self.model.trainable_variables if v.regularizer is not None]
+            loss -= sum(float(variable.regularizer(variable)) for variable in held)
         self._judge(training.loss_at_start(loss, self._chance))
 
     def _judge(self, *findings):

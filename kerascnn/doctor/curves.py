@@ -49,8 +49,11 @@ def divergence(loss, held=None):
     return Finding(check, "fine", f"The training loss ends at {last:.3g}.", source=source)
 
 
-def learning(loss, chance):
+def learning(loss, chance, accuracy=None):
     """Whether the training loss left that of guessing: over 95 % of it is a problem.
+
+    Penalties on weights are in the loss, so it is none if accuracy is over halfway from guessing to
+    perfect.
 
     >>> learning(np.array([2.31, 2.30, 2.30]), np.log(10)).message
     'The training loss is 2.3 at best, guessing has 2.3: next to nothing was learnt.'
@@ -60,7 +63,7 @@ def learning(loss, chance):
         return Finding(check, "skipped", "The loss of guessing is not known.")
     best = _lowest(loss)
     message = f"The training loss is {best:.3g} at best, guessing has {chance:.3g}"
-    if not best <= 0.95 * chance:
+    if not (best <= 0.95 * chance or _is_halfway(accuracy, chance)):
         advice = (
             "Overfit one batch first; if that works, look at the labels, the scale of the inputs "
             "and the learning rate (a range test), and train longer."
@@ -69,8 +72,10 @@ def learning(loss, chance):
     return Finding(check, "fine", f"{message}.", source=_RECIPE)
 
 
-def validation_learning(loss, held, chance):
+def validation_learning(loss, held, chance, accuracy=None):
     """Whether what was learnt helps on validation: no better than guessing there is a problem.
+
+    It is none if the accuracy there is over halfway from guessing to perfect, see `learning`.
 
     >>> validation_learning(np.array([1.0, 0.1]), np.array([6.0, 9.0]), np.log(10)).severity
     'problem'
@@ -81,7 +86,7 @@ def validation_learning(loss, held, chance):
         return Finding(check, "skipped", reason)
     best, trained = _lowest(held), _lowest(loss)
     message = f"The validation loss is {best:.3g} at best, guessing has {chance:.3g}"
-    if trained <= 0.95 * chance and not best < chance:
+    if trained <= 0.95 * chance and not (best < chance or _is_halfway(accuracy, chance)):
         message = f"{message}, the training loss {trained:.3g}."
         advice = (
             "Compare labels and preprocessing of training and validation, look whether the "
@@ -123,7 +128,7 @@ def overfitting(loss, held, chance=None):
 
 
 def gap(accuracy, held):
-    """Whether training accuracy is over 10 points above validation accuracy: a warning.
+    """Whether training accuracy is over 15 points above validation accuracy: a warning.
 
     >>> gap(np.array([0.7, 1.0]), np.array([0.6, 0.75])).message
     'Training accuracy is 100.0 %, validation accuracy 75.0 %: a gap of 25.0 points.'
@@ -136,7 +141,7 @@ def gap(accuracy, held):
         f"Training accuracy is {100 * ours:.1f} %, validation accuracy {100 * theirs:.1f} %: "
         f"a gap of {100 * (ours - theirs):.1f} points."
     )
-    if ours - theirs > 0.1:
+    if ours - theirs > 0.15:
         advice = (
             "Augment or get more data, raise weight decay or dropout, start from a pretrained "
             "network; look whether both splits are alike."
@@ -147,11 +152,11 @@ def gap(accuracy, held):
     return Finding(check, "fine", message, advice, _CURVES)
 
 
-def fit_of_training(loss, chance):
+def fit_of_training(loss, chance, accuracy=None):
     """Whether the network fits its training images, or has stopped far from it: underfitting.
 
     A warning if the training loss ends over half that of guessing and fell by under 5 % between the
-    last two quarters of the epochs.
+    last two quarters of the epochs; none if accuracy is over halfway, see `learning`.
 
     >>> fit_of_training(np.array([2.2, 2.0, 1.9, 1.88, 1.87, 1.87, 1.87, 1.87]), 2.3).severity
     'warning'
@@ -164,7 +169,7 @@ def fit_of_training(loss, chance):
         return Finding(check, "skipped", "Next to nothing was learnt.")
     fall = _recent_fall(loss)
     message = f"The training loss ends at {loss[-1]:.3g}, {_share(loss[-1], chance)} of guessing's"
-    if not loss[-1] <= 0.5 * chance and fall < 0.05:
+    if loss[-1] > 0.5 * chance and fall < 0.05 and not _is_halfway(accuracy, chance):
         message = f"{message}, and fell by {100 * max(fall, 0):.0f} % in its last quarter."
         advice = (
             "Overfit first: a larger network, less regularisation, another learning rate; look at "
@@ -223,7 +228,7 @@ def validation_above_training(loss, held):
     """Whether validation is easier than training to the end: a leak, or strong regularisation.
 
     The training loss is a mean over its epoch, in which the network improves: so the validation
-    loss is compared with that of the epoch after it. A warning if it is under 0.8 times that in
+    loss is compared with that of the epoch after it. A warning if it is under half of that in
     the whole last third, of at least 2 epochs.
 
     >>> validation_above_training(np.full(8, 1.0), np.full(8, 0.3)).severity
@@ -235,9 +240,9 @@ def validation_above_training(loss, held):
     count = max(2, len(held) // 3)
     ratios = held[-count - 1 : -1] / np.maximum(loss[len(held) - count : len(held)], 1e-7)
     message = f"The validation loss is {np.median(ratios):.2g} times the training loss."
-    if (ratios < 0.8).all():
+    if (ratios < 0.5).all():
         advice = (
-            "With dropout, strong augmentation or label smoothing in training this is usual. Else "
+            "With strong dropout or augmentation in training it may be so: try less. Else "
             "look for images that are in both splits, and for a validation set that is too easy."
         )
         return Finding(check, "warning", message, advice, _RECIPE)
@@ -299,6 +304,10 @@ def _recent_fall(curve):
     count = max(1, len(curve) // 4)
     before = curve[-2 * count : -count].mean()
     return 1 - curve[-count:].mean() / max(before, 1e-12)
+
+
+def _is_halfway(accuracy, chance):
+    return accuracy is not None and np.max(accuracy) > 0.5 * (1 + np.exp(-chance))
 
 
 def _lowest(curve):

@@ -21,12 +21,12 @@ def after_training(history, *, chance=None, best_kept=False):
     | "validation"  | training has learnt, and the lowest validation loss is over that of guessing|
     | "overfitting" | the validation loss rose by 10 % (and 5 % of that of guessing) since its    |
     |               | lowest, while the training loss fell                                        |
-    | "gap"         | training accuracy is over 10 points above validation accuracy               |
+    | "gap"         | training accuracy is over 15 points above validation accuracy               |
     | "fit"         | the training loss is over half that of guessing and falls by under 5 % in   |
     |               | its last quarter: underfitting                                              |
     | "plateau"     | the training loss moved by under 1 % of its start in its last third, of     |
     |               | 5 epochs or more, at one rate and far from 0                                |
-    | "easier"      | the validation loss is under 0.8 times the training loss of the epoch that  |
+    | "easier"      | the validation loss is under half of the training loss of the epoch that    |
     |               | follows it, in the whole last third                                         |
     | "noise"       | the validation loss jumps up by 25 % in a quarter of its last epochs        |
 
@@ -71,16 +71,16 @@ def after_training(history, *, chance=None, best_kept=False):
         [
             _result(loss, held, accuracy, held_accuracy),
             curves.divergence(loss, held),
-            curves.learning(loss, chance),
+            curves.learning(loss, chance, accuracy),
         ]
     )
     if not np.isfinite(loss if held is None else np.r_[loss, held]).all():
         return found  # the rest would say nothing more
     found += [
-        curves.validation_learning(loss, held, chance),
+        curves.validation_learning(loss, held, chance, held_accuracy),
         curves.overfitting(loss, held, chance),
         curves.gap(accuracy, held_accuracy),
-        curves.fit_of_training(loss, chance),
+        curves.fit_of_training(loss, chance, accuracy),
         curves.still_improving(loss if held is None else held),
         curves.plateau(loss, rate, accuracy),
         curves.validation_above_training(loss, held),

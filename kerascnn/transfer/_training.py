@@ -75,7 +75,7 @@ def fit(model, batches, held, rate, epochs, say, checkpoints=None, watch=()):
 
     AdamW, one epoch of warm-up to `rate`, cosine decay; stops after four epochs without a lower
     loss on `held`, if that has photos. With a folder of `checkpoints` it continues from there.
-    `watch` are callbacks more.
+    `watch` are further callbacks.
 
     Returns:
         List of dicts, one per epoch: epoch (from 1), COLUMNS, learning_rate at its end.

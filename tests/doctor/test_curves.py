@@ -33,6 +33,17 @@ LIMITS = {  # name: (check, arguments within the limit, beyond it, severity, a w
     "nothing learnt": (
         curves.validation_learning, (c(0.96), c(1), 1), (c(0.95), c(1), 1), "problem", "training"
     ),
+    "penalties in the loss": (
+        curves.learning, (c(3), 1, c(0.69)), (c(3), 1, c(0.68)), "problem", "3 at best"
+    ),
+    "penalties in the validation loss": (
+        curves.validation_learning, (c(0.9), c(3), 1, c(0.69)), (c(0.9), c(3), 1, c(0.68)),
+        "problem", "3 at best",
+    ),
+    "penalties in what remains": (
+        curves.fit_of_training, (end(1, 1, 1, 1.01), 2, c(0.57)), (end(1, 1, 1, 1.01), 2, c(0.56)),
+        "warning", "50 %",
+    ),
     "overfitting": (
         curves.overfitting, (end(0.9, 0.8), end(1.05, 1.09), 2), (end(0.9, 0.8), end(1.1, 1.11), 2),
         "warning", "from 1 after epoch 4 to 1.11",
@@ -48,9 +59,9 @@ LIMITS = {  # name: (check, arguments within the limit, beyond it, severity, a w
         curves.overfitting, (end(1.5, 1.5), end(2, 2), 2), (end(1, 0.9), end(2, 2), 2), "warning",
         "0.9",
     ),
-    "gap": (curves.gap, (c(0.9), c(0.8001)), (c(0.9), c(0.79)), "warning", "11.0 points"),
+    "gap": (curves.gap, (c(0.9), c(0.7501)), (c(0.9), c(0.74)), "warning", "16.0 points"),
     "gap at the best epoch": (
-        curves.gap, (c(0.9, 1), c(0.85)), (c(0.9, 1), c(0.85, 0.85)), "warning", "15.0"
+        curves.gap, (c(0.9, 1), c(0.8)), (c(0.9, 1), c(0.8, 0.8)), "warning", "20.0"
     ),
     "underfitting": (
         curves.fit_of_training, (end(1, 1, 1, 0.99), 2), (end(1, 1, 1, 1.01), 2), "warning", "50 %"
@@ -72,8 +83,8 @@ LIMITS = {  # name: (check, arguments within the limit, beyond it, severity, a w
         "warning", "stays",
     ),
     "easier": (
-        curves.validation_above_training, (np.ones(6), c(0, 0, 0, 0.8, 0.7, 9)),
-        (np.ones(6), c(9, 9, 9, 0.79, 0.7, 9)), "warning", "times",
+        curves.validation_above_training, (np.ones(6), c(0, 0, 0, 0.5, 0.4, 9)),
+        (np.ones(6), c(9, 9, 9, 0.49, 0.4, 9)), "warning", "times",
     ),
     "noise": (
         curves.noise, (c(2, 2, 2, 2, 1, 2, 1, 1.2), 4), (c(2, 2, 2, 2, 1, 2, 1, 1.3), 4), "warning",
