@@ -95,8 +95,7 @@ def _command(config, folder, **changes):
     """`kerascnn finetune ...` with the options that are no default; None if no command says it."""
     row = _row(config)
     height, width = config["image_size"]
-    only_python = config["views"] != "auto" or config["class_weight"] != "auto" or height != width
-    if row is None or only_python or not Path(config["photos"]).is_dir():
+    if not _typable(config, row):
         return None
     weights, first = config["weights"] or "none", (row.weights or ("none",))[0]
     options = {  # option: (value, its default)
@@ -117,6 +116,15 @@ def _command(config, folder, **changes):
     said = [f"--{n} {shlex.quote(str(value))}" for n, (value, d) in options.items() if value != d]
     said += ["--reproducible"] * config["reproducible"]
     return " \\\n    ".join([f"kerascnn finetune {shlex.quote(config['photos'])}", *said])
+
+
+def _typable(config, row):
+    """Whether the command line has an option for everything that was asked."""
+    if row is None or not Path(config["photos"]).is_dir():
+        return False
+    height, width = config["image_size"]
+    plain = config["views"] == config["class_weight"] == "auto"
+    return plain and height == width and config["channels"] == row.channels
 
 
 def _next_command(record, folder):

@@ -63,6 +63,20 @@ class Record:
         _write_csv(folder / "predictions.csv", PREDICTIONS, self.predictions)
 
 
+def prediction_rows(split, probabilities):
+    """A dict of PREDICTIONS for each photo of a `Split`, of probabilities (N, classes)."""
+    best, names = probabilities.argmax(axis=1), split.class_names
+    return [
+        {
+            "path": path,
+            "true": names[label],
+            "predicted": names[guess],
+            "probability": round(float(probabilities[i, guess]), 6),
+        }
+        for i, (path, label, guess) in enumerate(zip(split.paths, split.labels, best))
+    ]
+
+
 def read_record(folder):
     """The `Record` in a run folder; what an older version did not write yet is empty.
 

@@ -24,7 +24,7 @@ from kerascnn.transfer import _card
 from kerascnn.transfer._environment import machine, versions
 from kerascnn.transfer._mistakes import pictures
 from kerascnn.transfer._page import finding_row, page
-from kerascnn.transfer._record import Record
+from kerascnn.transfer._record import Record, prediction_rows
 from kerascnn.transfer._scores import scores
 from kerascnn.transfer.choose import Plan
 from kerascnn.transfer.probe import accuracy
@@ -128,10 +128,11 @@ class Result:
 
     def settings(self):
         """Everything needed to repeat the run, as a dict."""
-        decoder, root = self.data.decoder, Path(self.data.inventory.root)
+        decoder, weights = self.data.decoder, self.config["weights"]
         return {
             **self.config,
-            "photos": str(root.absolute() if root.is_dir() else root),
+            "weights": weights and _absolute(weights),
+            "photos": _absolute(self.data.inventory.root),
             "image_size": list(decoder.image_size),
             "channels": decoder.channels,
             "resize": decoder.resize,
@@ -142,7 +143,7 @@ class Result:
 
     def record(self):
         """What the report is made of, as plain values."""
-        predictions = self._predictions()
+        predictions = prediction_rows(self.data.test, self.test_probabilities)
         return Record(
             class_names=self.class_names,
             config=self.settings(),
@@ -159,23 +160,14 @@ class Result:
             diagnosis=self.diagnosis.as_dicts(),
         )
 
-    def _predictions(self):
-        """A row for each test photo."""
-        best = self.test_probabilities.argmax(axis=1)
-        split = self.data.test
-        return [
-            {
-                "path": split.paths[i],
-                "true": self.class_names[split.labels[i]],
-                "predicted": self.class_names[best[i]],
-                "probability": round(float(self.test_probabilities[i, best[i]]), 6),
-            }
-            for i in range(split.num_photos)
-        ]
-
     def report(self, folder="run"):
         """The dict that `kc.report.write` takes; `folder` is where the page says the run is."""
         return page(self.record(), Path(folder).absolute())
+
+
+def _absolute(path):
+    """The absolute path of what is there; a name stays as it is."""
+    return str(Path(path).absolute() if Path(path).exists() else path)
 
 
 def save_model(model, path, labels):

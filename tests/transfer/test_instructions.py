@@ -104,6 +104,18 @@ def test_what_no_command_says_has_none(saved):
     assert start({"backbone": "LeNet5", "weights": None}) == "LeNet5 with random weights"
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"views": 2}, {"class_weight": None}, {"image_size": [32, 40]}, {"channels": 3}],
+    ids=str,
+)
+def test_what_has_no_option_has_no_command(folder, changes):
+    record = read_record(folder)
+    record.config |= changes
+    assert asked(record, folder)["command"] is None
+    assert "Train more" not in {part["title"] for part in use(record, folder)}
+
+
 def test_after_the_strongest_strategy_come_more_epochs(folder):
     record = read_record(folder)
     record.metrics["strategy"] = "full"
