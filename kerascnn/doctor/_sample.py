@@ -97,6 +97,11 @@ def _of_arrays(data, batch_size):
     x, y, weights = keras.tree.map_structure(
         lambda array: None if array is None else np.asarray(array), (x, y, weights)
     )
+    lengths = {
+        array.shape[:1] for array in keras.tree.flatten((x, y, weights)) if array is not None
+    }
+    if len(lengths) != 1 or lengths & {(), (0,)}:
+        raise InputError("x, y and sample weights must be arrays of the same number of samples.")
     chosen = permutation(_length(x), 0, "doctor")[:_SAMPLES]
     parts = [_taken(part, chosen) for part in (x, y, weights)]
     return Sample(*parts, y, True, None, batch_size)

@@ -37,6 +37,7 @@ class Trial:
 
     def first_loss(self, batch):
         """The loss of a training step on a batch, without penalties."""
+        self._begin_anew()
         x, y, weights = batch
         values = [[v.value for v in part] for part in self._parts()]
         y_pred, _ = self.model.stateless_call(*values, x, training=True)
@@ -49,8 +50,7 @@ class Trial:
 
     def losses(self, batches, rate, steps, enough=-np.inf):
         """The loss before each step, on each batch in turn, until it is infinite or `enough`."""
-        for variable, value in zip(self._variables, self._start):
-            variable.assign(value)
+        self._begin_anew()
         self.model.optimizer.learning_rate = rate
         losses = []
         while len(losses) < steps and (not losses or enough < losses[-1] < np.inf):
@@ -58,6 +58,10 @@ class Trial:
             batch = batches[len(losses) % len(batches)]
             losses.append(float(self.model.train_on_batch(*batch, return_dict=True)["loss"]))
         return losses
+
+    def _begin_anew(self):
+        for variable, value in zip(self._variables, self._start):
+            variable.assign(value)
 
     def _parts(self):
         return self.model.trainable_variables, self.model.non_trainable_variables

@@ -57,7 +57,8 @@ def before_training(model, data, validation=None, *, batch_size=32, trials=True)
         "skipped", with the reason.
 
     Raises:
-        InputError: the model is not compiled with a loss, or the data cannot be read.
+        InputError: the model is not functional or not compiled with a loss, or the data cannot be
+            read or has inputs of another shape.
 
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
     >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -66,10 +67,10 @@ def before_training(model, data, validation=None, *, batch_size=32, trials=True)
     >>> [(finding.check, finding.severity) for finding in found.problems]
     [('label form', 'problem')]
     """
-    if not getattr(model, "compiled", False) or model.loss is None:
-        raise InputError(f"{model.name!r} has no loss: compile it first, as for `fit`.")
+    _check_model(model)
     with _random_state_kept():
         sample = sampled(data, batch_size)
+        _check_shapes(model, sample.x)
         if isinstance(data, ImageData) and validation is None:
             validation = data.validation
         return Diagnosis(
@@ -80,6 +81,28 @@ def before_training(model, data, validation=None, *, batch_size=32, trials=True)
                 *_of_network(model, sample),
                 *_of_trials(model, sample, trials),
             ]
+        )
+
+
+def _check_model(model):
+    if not getattr(model, "inputs", None):
+        raise InputError(
+            f"{model.name!r} must be a functional model, or a Sequential one with keras.Input."
+        )
+    if not model.compiled or model.loss is None:
+        raise InputError(f"{model.name!r} has no loss: compile it first, as for `fit`.")
+
+
+def _check_shapes(model, x):
+    given, expected = ([a.shape[1:] for a in keras.tree.flatten(x)] for x in (x, model.inputs))
+    fits = len(given) == len(expected) and all(
+        len(a) == len(b) and all(n in (m, None) for m, n in zip(a, b))
+        for a, b in zip(given, expected)
+    )
+    if not fits:
+        raise InputError(
+            f"{model.name!r} takes inputs of shape {', '.join(map(str, expected))}, the data has "
+            f"{', '.join(map(str, given))}."
         )
 
 
@@ -143,6 +166,8 @@ def _of_data(model, data, validation, sample):
 
 def _of_network(model, sample):
     def starts():
+        if len(model.inputs) != 1 or len(model.outputs) != 1:
+            raise InputError("It is told of models with one input and one output.")
         return start.layer_starts(audit_initialization(model, sample.first(_BATCH * 2)[0]))
 
     yield _tried("start of the layers", starts)

@@ -33,10 +33,11 @@ def input_values(x):
     'All 8 inputs are equal.'
     """
     x, check = np.asarray(x), "input values"
-    bad = 1 - np.isfinite(x).mean()
+    bad = x.size - np.isfinite(x).sum()
     if bad:
-        advice = "Find the samples with np.isnan(x), and mend or leave them out."
-        return Finding(check, "problem", f"{bad:.2%} of the inputs are NaN or infinite.", advice)
+        message = f"{bad:,} of {x.size:,} values are NaN or infinite."
+        advice = "Find the samples with np.isfinite(x), and mend or leave them out."
+        return Finding(check, "problem", message, advice)
     if len(x) > 1 and (x == x[:1]).all():
         advice = "Look at how they are read: does each get its own file, and is a scale integer?"
         return Finding(check, "problem", f"All {len(x)} inputs are equal.", advice)
@@ -44,7 +45,7 @@ def input_values(x):
     blank = float((flat == flat[:, :1]).all(axis=1).mean()) if flat.shape[1] > 1 else 0.0
     still = np.flatnonzero(np.ptp(x, axis=tuple(range(x.ndim - 1))) == 0) if x.ndim == 4 else []
     if blank > 0.05 or len(still):
-        message = f"{blank:.0%} of the images are of one value each"
+        message = f"{100 * blank:.0f} % of the images are of one value each"
         if len(still):
             message = f"Channel {still[0]} has the value {x[..., still[0]].flat[0]:g} everywhere"
         return Finding(check, "warning", f"{message}.", "Look at the images as they are read.")
@@ -99,7 +100,7 @@ def input_scale(values, is_normalised=False):
         `Finding`.
 
     >>> input_scale(np.arange(256.0)).message
-    'The first layer gets values of 148 (root mean square), about 1 is good.'
+    'The first layer gets values of 147 (root mean square), about 1 is good.'
     """
     values, check = np.asarray(values, "float64"), "input scale"
     size, mean, std = np.sqrt(np.mean(values**2)), values.mean(), values.std()

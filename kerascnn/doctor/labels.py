@@ -24,6 +24,7 @@ def label_form(model, data):
     Returns:
         `Finding`.
 
+    >>> import keras
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="kind")])
     >>> model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     >>> label_form(model, (np.ones((2, 4)), np.array([1, 3]))).message

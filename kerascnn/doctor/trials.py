@@ -45,8 +45,8 @@ def learning_rate(rate, first, final):
     """Whether a learning rate is in the range in which a network learns.
 
     From the same start, so many steps on the same batches at rates around it. A problem (too high)
-    where the loss ends above its start or is not finite. A warning where it falls less than half as
-    far as at a lower rate (too high), or less than a fiftieth as far as at a higher one (too low).
+    where the loss ends above its start or is not finite. A warning where it falls less than a fifth
+    as far as at a lower rate (too high), or a fiftieth as far as at a higher one (too low).
     The limits are ours; Smith 2017, arXiv:1506.01186, Sec. 3.3 and CS231n's notes look for the
     range alike.
 
@@ -70,7 +70,7 @@ def learning_rate(rate, first, final):
     if gains[best] <= 0:
         tried = ", ".join(f"{r:.2g}" for r in final)
         return Finding(check, "skipped", f"The loss falls at none of the rates {tried}.")
-    if gains[rate] <= 0 or (best < rate and gains[rate] < 0.5 * gains[best]):
+    if gains[rate] <= 0 or (best < rate and gains[rate] < 0.2 * gains[best]):
         severity = "problem" if gains[rate] <= 0 else "warning"
         advice = f"It is too high: try about {best:.1g}, or a warm-up."
         return Finding(check, severity, f"{message}.", advice, source)

@@ -121,8 +121,8 @@ def unreached_layers(before, after):
     Returns:
         `Finding`.
 
-    >>> unreached_layers({"a": np.ones(2), "b": np.ones(2)}, {"a": np.ones(2), "b": np.zeros(2)})
-    ...     .message
+    >>> before, after = {"a": np.ones(2), "b": np.ones(2)}, {"a": np.ones(2), "b": np.zeros(2)}
+    >>> unreached_layers(before, after).message
     "1 of 2 kernels does not change in training: 'a'."
     """
     check = "unreached layers"
