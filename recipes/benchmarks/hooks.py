@@ -4,8 +4,9 @@
 
 LeNet-5, batches of 64, each callback in a `fit` of its own. What a callback does in a step is timed
 in its `on_train_batch_begin` and `on_train_batch_end`, the step from the begin of one to the begin
-of the next; the ratio is of the medians. Work at the ends of epochs (copies of weights and
-checkpoints) is not in it.
+of the next; the ratio is of the medians, the mean ratio of the sums, which hold what `NaNWatch` and
+`Doctor` do at an interval. Work at the ends of epochs (copies of weights and checkpoints) is not in
+them.
 
 Writes recipes/results/hooks.json; `--quick` takes 20 steps and writes nothing.
 """
@@ -56,13 +57,14 @@ CALLBACKS = {
     "Snapshots": lambda data, folder: kc.callbacks.Snapshots(folder / "snapshots", 2),
     "StochasticWeightAveraging": lambda data, folder: kc.callbacks.StochasticWeightAveraging(1),
     "Resume": lambda data, folder: kc.callbacks.Resume(folder / "run", data),
+    "Doctor": lambda data, folder: kc.callbacks.Doctor(data),
     "NaNWatch": lambda data, folder: kc.callbacks.NaNWatch(data),
     "NaNWatch, every step": lambda data, folder: kc.callbacks.NaNWatch(data, 1),
 }
 
 
 def measure(callback, data):
-    """Medians of the time in the hooks and of a step, in seconds, and their ratio."""
+    """Medians of the time in the hooks and of a step, in seconds, and the ratios."""
     model = keras.Sequential(
         [keras.Input((32, 32, 1)), keras.layers.Rescaling(1 / 255), kc.models.LeNet5()]
     )
@@ -89,7 +91,8 @@ def measure(callback, data):
     half = len(hooks) // 2  # the second epoch: nothing is traced in it
     hook = statistics.median(hooks[half:])
     step = statistics.median(np.diff(begins[half:]).tolist())
-    return {"hook_seconds": hook, "step_seconds": step, "ratio": hook / step}
+    mean = sum(hooks[half:-1]) / (begins[-1] - begins[half])
+    return {"hook_seconds": hook, "step_seconds": step, "ratio": hook / step, "mean_ratio": mean}
 
 
 if __name__ == "__main__":

@@ -111,10 +111,12 @@ def resume():
 
 def hooks():
     result = load("hooks")
-    rows = [[row["callback"], f"{row['ratio']:.2%}"] for row in result["rows"]]
+    shares = {"ratio": "of medians", "mean_ratio": "of sums"}
+    shares = {key: name for key, name in shares.items() if key in result["rows"][0]}
+    rows = [[row["callback"], *(f"{row[key]:.2%}" for key in shares)] for row in result["rows"]]
     return (
-        "The share of a training step (LeNet-5, batches of 64) that a callback takes in its hooks; "
-        f"medians of {result['steps']} steps.\n\n{markdown(['callback', 'share'], rows)}\n\n"
+        "The share of a training step (LeNet-5, batches of 64) that a callback takes in its hooks, "
+        f"in {result['steps']} steps.\n\n{markdown(['callback', *shares.values()], rows)}\n\n"
         f"{made_by(result, 'python recipes/benchmarks/hooks.py')}"
     )
 
