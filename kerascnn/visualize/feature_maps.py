@@ -26,34 +26,46 @@ def feature_maps(model, images, layers=None, *, batch_size=32):
         float32 array (N, ...), or for a list or None a dict name -> array, first layer first.
 
     Raises:
-        InputError: no such layer, or the images have another shape than the model takes.
+        InputError: no such layer, the model is not functional, or takes images of another shape.
 
     >>> import kerascnn as kc
     >>> maps = feature_maps(kc.models.LeNet5(), np.zeros((2, 32, 32, 1)))
     >>> {name: array.shape for name, array in maps.items()}
     {'c1': (2, 28, 28, 6), 's2': (2, 14, 14, 6), ..., 's4': (2, 5, 5, 16), 'c5': (2, 1, 1, 120)}
     """
+    if not getattr(model, "inputs", None):
+        raise InputError(
+            "The model must be functional, or Sequential and begin with keras.Input(shape). "
+            f"Received: {model!r}."
+        )
+    images = _fitting(model, images)
     flat = _graph.flatten(model)
     names = _graph.stage_ends(flat) if layers is None else layers
     names = [names] if isinstance(names, str) else list(names)
     if not names:
         raise InputError(f"{model.name!r} has no feature maps. Name the layers you want.")
-    tensors = [_graph.output_of(flat, name) for name in names]
-    part = keras.Model(flat.inputs[0], tensors)
-    images = np.asarray(images, "float32")
-    expected = flat.inputs[0].shape
+    part = keras.Model(flat.inputs[0], [_graph.output_of(flat, name) for name in names])
+    starts = range(batch_size, len(images), batch_size)
+    batches = [
+        keras.tree.flatten(part(batch, training=False)) for batch in np.split(images, starts)
+    ]
+    found = [
+        np.concatenate([ops.convert_to_numpy(ops.cast(y, "float32")) for y in outputs])
+        for outputs in zip(*batches)
+    ]
+    return found[0] if isinstance(layers, str) else dict(zip(names, found))
+
+
+def _fitting(model, images):
+    """The images as float32, if the model takes such."""
+    images, expected = np.asarray(images, "float32"), model.inputs[0].shape
     if images.ndim != len(expected) or any(
         wanted not in (None, size) for wanted, size in zip(expected, images.shape)
     ):
         raise InputError(
             f"{model.name!r} takes images of shape {tuple(expected)}. Received: {images.shape}."
         )
-    batches = [
-        [ops.convert_to_numpy(ops.cast(y, "float32")) for y in keras.tree.flatten(part(batch))]
-        for batch in np.split(images, range(batch_size, len(images), batch_size))
-    ]
-    found = [np.concatenate(outputs) for outputs in zip(*batches)]
-    return found[0] if isinstance(layers, str) else dict(zip(names, found))
+    return images
 
 
 def plot_feature_maps(maps, image=0, columns=8, path=None):

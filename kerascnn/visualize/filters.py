@@ -29,15 +29,14 @@ def first_layer_filters(model):
         picture for each channel of each filter: (F * C, h, w, 1).
 
     Raises:
-        InputError: there is no convolution in the model.
+        InputError: the model is not functional, or has no convolution.
 
     >>> import kerascnn as kc
     >>> pictures = first_layer_filters(kc.models.LeNet5(weights="mnist"))
     >>> pictures.shape, float(pictures.min()) >= 0, float(pictures.max()) <= 1
     ((6, 5, 5, 1), True, True)
     """
-    model = _graph.flatten(model)
-    layer = _first_convolution(model)
+    model, layer = _first_convolution(model)
     kernels = np.moveaxis(_kernel(layer), -1, 0)
     if model.inputs[0].shape[-1] == kernels.shape[-1] == 3:
         kernels = kernels @ _channels(model, layer).T
@@ -74,7 +73,7 @@ def first_layer_noise(model):
     >>> first_layer_noise(kc.models.LeNet5(weights="mnist"))
     0.0
     """
-    kernel = _kernel(_first_convolution(_graph.flatten(model)))
+    kernel = _kernel(_first_convolution(model)[1])
     height, width, channels, _ = kernel.shape
     pairs = channels * (height * (width - 1) + width * (height - 1))
     energy = np.square(kernel).sum(axis=(0, 1, 2))
@@ -96,14 +95,14 @@ def first_layer_smoothness(model):
         float32 (F,), values from -1 to 1; 0 for a filter of zeros.
 
     Raises:
-        InputError: there is no convolution in the model, or the first is 1x1.
+        InputError: the model is not functional, has no convolution, or the first is 1x1.
 
     >>> model = keras.Sequential([keras.Input((9, 9, 1)), keras.layers.Conv2D(1, 3)])
     >>> model.set_weights([np.reshape([-1.0, 0, 1] * 3, (3, 3, 1, 1)), np.zeros(1)])
     >>> first_layer_smoothness(model).round(2)  # 4 / sqrt(7 * 7)
     array([0.57], dtype=float32)
     """
-    layer = _first_convolution(_graph.flatten(model))
+    _, layer = _first_convolution(model)
     kernel = _kernel(layer).astype("float64")
     if kernel.shape[:2] == (1, 1):
         raise InputError(f"The filters of {layer.name!r} are 1x1: they have no neighbours.")
@@ -117,9 +116,16 @@ def first_layer_smoothness(model):
 
 
 def _first_convolution(model):
-    for layer in model.layers:
+    """The model without models in it, and the layer."""
+    if not getattr(model, "inputs", None):
+        raise InputError(
+            "The model must be functional, or Sequential and begin with keras.Input(shape). "
+            f"Received: {model!r}."
+        )
+    flat = _graph.flatten(model)
+    for layer in flat.layers:
         if isinstance(layer, keras.layers.Conv2D):
-            return layer
+            return flat, layer
     raise InputError(f"{model.name!r} has no 2-D convolution.")
 
 

@@ -48,6 +48,13 @@ def test_layers_of_a_nested_backbone(lenet, digits):
     )
 
 
+def test_dropout_and_augmentation_are_off(digits):
+    image = keras.Input((32, 32, 1))
+    x = keras.layers.RandomFlip(seed=0)(keras.layers.Dropout(0.5, seed=0)(image))
+    model = keras.Model(image, keras.layers.Activation("linear", name="same")(x))
+    np.testing.assert_array_equal(feature_maps(model, digits, "same"), digits)
+
+
 def test_half_precision_gives_float32(digits):
     conv = keras.layers.Conv2D(2, 3, name="conv", dtype="mixed_bfloat16")
     model = keras.Sequential([keras.Input((32, 32, 1)), conv])
@@ -78,3 +85,9 @@ def test_one_sentence_for_what_does_not_fit(lenet, digits):
         feature_maps(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]), np.ones((1, 4)))
     with pytest.raises(InputError, match="feature_maps"):
         plot_feature_maps(digits)
+
+
+def test_a_model_without_a_known_input_is_refused():
+    model = keras.Sequential([keras.layers.Conv2D(2, 3, name="conv")])
+    with pytest.raises(InputError, match="keras.Input"):
+        feature_maps(model, np.ones((1, 8, 8, 3)), "conv")

@@ -136,3 +136,9 @@ def test_one_sentence_for_models_without_such_filters():
         first_layer_filters(dense)
     with pytest.raises(InputError, match="'conv' are 1x1"):
         first_layer_smoothness(planted(np.ones((1, 1, 3, 2))))
+
+
+def test_a_model_without_a_known_input_is_refused():
+    model = keras.Sequential([keras.layers.Conv2D(2, 3, name="conv")])
+    with pytest.raises(InputError, match="keras.Input"):
+        first_layer_noise(model)
