@@ -66,7 +66,7 @@ def style_transfer(
             VGG of `keras.applications` or `kerascnn.models`; of other networks the widest last
             layer of each resolution as style, and of these as content that at 1/8 of the size.
         content_weight, style_weight, variation_weight: floats >= 0. Larger style, less photo: 1 to
-            100 are worth trying. Some 0.1 to 1 of variation take noise away.
+            100 are worth trying. Some 0.01 to 1 of variation take noise away.
         pooling: "max", or "average", which the paper found to look slightly better.
         method: "L-BFGS" (SciPy's; the paper's) or "Adam".
         steps: int >= 1. Steps of the method: each one evaluation of the network and its gradient,
