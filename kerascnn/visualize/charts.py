@@ -78,32 +78,23 @@ def plot_reliability(rows, path=None):
     if not rows:
         raise InputError("There are no rows to draw. Pass what `reliability` returned.")
     filled = [row for row in rows if row.count]
-    low, width, confidence, accuracy, count = (
-        np.array(column)
-        for column in zip(
-            *(
-                (row.low, row.high - row.low, row.confidence, row.accuracy, row.count)
-                for row in filled
-            )
-        )
+    low, confidence, accuracy, count = (
+        np.array([getattr(row, name) for row in filled])
+        for name in ("low", "confidence", "accuracy", "count")
     )
-    error = float(np.sum(count * np.abs(accuracy - confidence)) / np.sum(count))
-    figure, (axes, below) = _canvas((4.6, 5.2), 2, sharex=True, height_ratios=(3, 1))
+    bars = {"width": rows[0].high - rows[0].low, "align": "edge", "edgecolor": "white"}
     gap = confidence - accuracy
-    heights = (
-        (0 * accuracy, accuracy),
-        (accuracy, np.maximum(gap, 0)),
-        (confidence, -np.minimum(gap, 0)),
-    )
-    colours = {"accuracy": _BAR, "overconfident": _MISSING, "underconfident": _MORE}
-    for (label, colour), (bottom, height) in zip(colours.items(), heights):
-        style = {"align": "edge", "edgecolor": "white", "color": colour, "label": label}
-        axes.bar(low, height, width, bottom, **style)
+    figure, (axes, below) = _canvas((4.6, 5.2), 2, sharex=True, height_ratios=(3, 1))
+    axes.bar(low, accuracy, color=_BAR, label="accuracy", **bars)
+    over, under = np.maximum(gap, 0), np.maximum(-gap, 0)
+    axes.bar(low, over, bottom=accuracy, color=_MISSING, label="overconfident", **bars)
+    axes.bar(low, under, bottom=confidence, color=_MORE, label="underconfident", **bars)
     axes.plot([0, 1], [0, 1], color=_INK, linewidth=1, linestyle="--")
     axes.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
+    error = np.sum(count * np.abs(gap)) / np.sum(count)
     axes.set_title(f"expected calibration error {error:.2g}", fontsize=10)
     axes.legend(frameon=False, loc="upper left", fontsize=8)
-    below.bar(low, count, width, align="edge", color=_QUIET, edgecolor="white")
+    below.bar(low, count, color=_QUIET, **bars)
     below.set(xlabel="confidence", ylabel="samples")
     return _finished(figure, path)
 
