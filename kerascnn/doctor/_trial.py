@@ -67,6 +67,28 @@ class Trial:
         return self.model.trainable_variables, self.model.non_trainable_variables
 
 
+def rate_of(optimizer):
+    """The learning rate, of a schedule its highest in 10,000 steps; None if there are several."""
+    config = getattr(optimizer, "inner_optimizer", optimizer).get_config()
+    rate = config.get("learning_rate")
+    if isinstance(rate, dict):
+        schedule = keras.optimizers.schedules.deserialize(rate)
+        steps = [0, *np.unique(np.geomspace(1, 10_000, 50).astype(int))]
+        return max(float(schedule(step)) for step in steps)
+    return None if rate is None else float(rate)
+
+
+def like(optimizer, rate):
+    """A new one with the same settings, a constant rate, and no weight decay."""
+    if rate is None:
+        return keras.optimizers.Adam()
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    config = optimizer.get_config() | {"learning_rate": rate, "gradient_accumulation_steps": None}
+    if config.get("weight_decay"):
+        config["weight_decay"] = 0.0
+    return type(optimizer).from_config(config)
+
+
 def _still_copy(model):
     copy = keras.models.clone_model(model, clone_function=_still, recursive=True)
     copy.set_weights(model.get_weights())

@@ -11,7 +11,9 @@ from kerascnn.doctor._finding import Finding
 __all__ = ["capacity", "linear_baseline"]
 
 _RECIPE = "Karpathy 2019, A Recipe for Training Neural Networks"
-_SIDE = 8
+_SIDE = 8  # pixels
+_LEAST = 100  # samples
+_EACH = 30  # of a class: 14 photos of clothing a class are too few for any line between them
 
 
 def capacity(num_parameters, num_samples, from_scratch=True):
@@ -52,7 +54,7 @@ def linear_baseline(x, targets, are_classes=True):
     Networks, "set up the end-to-end skeleton + get dumb baselines".
 
     Args:
-        x: float array (N, ...), images or features; 100 samples or more.
+        x: float array (N, ...), images or features: 100 samples or more, and 30 for each class.
         targets: int array (N,) of classes, or float array (N,) or (N, D).
         are_classes: bool. Whether targets are classes.
 
@@ -64,8 +66,9 @@ def linear_baseline(x, targets, are_classes=True):
     'A linear model gets 98 % of 200 samples right, the most frequent class is 54 %.'
     """
     check, count = "linear baseline", len(x)
-    if count < 100:
-        return Finding(check, "skipped", f"{count} samples are too few, 100 are needed.")
+    needed = max(_LEAST, _EACH * len(np.unique(targets))) if are_classes else _LEAST
+    if count < needed:
+        return Finding(check, "skipped", f"{count} samples are too few, {needed} are needed.")
     scored = _accuracy if are_classes else _explained
     message, is_better = scored(_features(np.asarray(x, "float32")), np.asarray(targets))
     if is_better:

@@ -12,7 +12,7 @@ from kerascnn.data import ImageData, Split
 from kerascnn.doctor import baseline, inputs, labels, splits, start, training, trials, weights
 from kerascnn.doctor._finding import Diagnosis, Finding
 from kerascnn.doctor._sample import all_inputs, known, sampled
-from kerascnn.doctor._trial import Trial
+from kerascnn.doctor._trial import Trial, like, rate_of
 from kerascnn.doctor.initialization import audit_initialization
 
 __all__ = ["before_training"]
@@ -199,8 +199,8 @@ def _of_trials(model, sample, are_wanted):
 
 
 def _trained(model, sample, are_wanted):
-    rate = _rate(model.optimizer)
-    trial = Trial(model, _optimizer(model.optimizer, rate))
+    rate = rate_of(model.optimizer)
+    trial = Trial(model, like(model.optimizer, rate))
     look, batch = sample.first(_LOOK), sample.first(_BATCH)
     yield training.loss_at_start(trial.first_loss(look), _chance(model, trial, look))
     if not are_wanted:
@@ -258,28 +258,6 @@ def _floor(model, trial, batch):
     x, y, sample_weight = batch
     best = start.perfect_output(model, y)
     return 0.0 if best is None else trial.loss(x, y, best, sample_weight)
-
-
-def _rate(optimizer):
-    """The learning rate, of a schedule its highest in 10,000 steps; None if there are several."""
-    config = getattr(optimizer, "inner_optimizer", optimizer).get_config()
-    rate = config.get("learning_rate")
-    if isinstance(rate, dict):
-        schedule = keras.optimizers.schedules.deserialize(rate)
-        steps = [0, *np.unique(np.geomspace(1, 10_000, 50).astype(int))]
-        return max(float(schedule(step)) for step in steps)
-    return None if rate is None else float(rate)
-
-
-def _optimizer(optimizer, rate):
-    """A new one with the same settings, a constant rate, and no weight decay."""
-    if rate is None:
-        return keras.optimizers.Adam()
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    config = optimizer.get_config() | {"learning_rate": rate, "gradient_accumulation_steps": None}
-    if config.get("weight_decay"):
-        config["weight_decay"] = 0.0
-    return type(optimizer).from_config(config)
 
 
 def _of_one_array(x, name, check, *others):

@@ -38,42 +38,50 @@ def batch_norm_settings(model, batch_size=32, steps_per_epoch=None):
     norms = [x for x in _graph.leaves(model) if isinstance(x, keras.layers.BatchNormalization)]
     if not norms:
         return Finding(check, "skipped", "There is none.")
+    for found, what, severity, advice in _norm_mistakes(norms, batch_size, steps_per_epoch):
+        if found:
+            number = f"{len(found)} of {len(norms)} batch normalisations has"
+            message = f"{number} {what} ({found[0].name!r})."
+            return Finding(check, severity, message, advice, _BATCH_NORM)
+    message = f"{sum(x.trainable for x in norms)} of {len(norms)} are trained, with usual settings."
+    return Finding(check, "fine", message, source=_BATCH_NORM)
+
+
+def _norm_mistakes(norms, batch_size, steps):
+    """(layers, what they have, severity, advice), the worst first."""
     learning = [x for x in norms if x.trainable]
-    slow = [x for x in learning if steps_per_epoch and x.momentum ** (10 * steps_per_epoch) > 0.5]
-    cases = [
-        ([x for x in learning if x.momentum >= 1], "momentum 1: its statistics never move", _WRONG),
+    return [
+        (
+            [x for x in learning if x.momentum >= 1],
+            "momentum 1: its statistics never move",
+            "problem",
+            "Keras's momentum is the share that stays: 0.9 or 0.99.",
+        ),
         (
             [x for x in norms if not x.trainable and _at_start(x)],
             "been frozen at its start: it normalises nothing",
-            ("problem", "Set its trainable=True, or load weights before you freeze it."),
+            "problem",
+            "Set its trainable=True, or load weights before you freeze it.",
         ),
         (
             [x for x in learning if x.momentum <= 0],
             "momentum 0: only the last batch counts",
-            ("warning", "Set momentum to 0.9 or 0.99."),
+            "warning",
+            "Set momentum to 0.9 or 0.99.",
         ),
         (
-            slow,
-            f"momentum too near to 1 for {steps_per_epoch} steps an epoch",
-            ("warning", "Set momentum to 0.9: validation lags far behind training till then."),
+            [x for x in learning if steps and x.momentum ** (10 * steps) > 0.5],
+            f"momentum too near to 1 for {steps} steps an epoch",
+            "warning",
+            "Set momentum to 0.9: validation lags far behind training till then.",
         ),
         (
             learning if batch_size < 8 else [],
             f"to take its statistics from batches of {batch_size}",
-            ("warning", "Use 8 or more a batch, freeze it if pretrained, or GroupNormalization."),
+            "warning",
+            "Use 8 or more a batch, freeze it if pretrained, or GroupNormalization.",
         ),
     ]
-    for found, what, (severity, advice) in cases:
-        if found:
-            message = (
-                f"{len(found)} of {len(norms)} batch normalisations has {what} ({found[0].name!r})."
-            )
-            return Finding(check, severity, message, advice, _BATCH_NORM)
-    message = f"{len(learning)} of {len(norms)} are trained, with usual settings."
-    return Finding(check, "fine", message, source=_BATCH_NORM)
-
-
-_WRONG = ("problem", "Keras's momentum is the share that stays: 0.9 or 0.99.")
 
 
 def equal_layers(model):
@@ -101,7 +109,7 @@ def equal_layers(model):
                 first = seen.setdefault((kernel.shape, kernel.tobytes()), layer.name)
                 pairs += [(first, layer.name)] if first != layer.name else []
     if not pairs:
-        return Finding(check, "fine", f"All {len(seen)} kernels differ.")
+        return Finding(check, "fine", "No two kernels are equal.")
     message = f"Layers {pairs[0][0]!r} and {pairs[0][1]!r} have the same kernel"
     message += f", and {len(pairs) - 1} more." if len(pairs) > 1 else "."
     advice = "Give each layer an initialiser of its own: a seed makes all calls of one equal."
