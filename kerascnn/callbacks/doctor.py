@@ -223,8 +223,10 @@ def _is_finite(value):
 
 
 def _relative_change(before, after):
-    size = np.linalg.norm(before.astype("float32"))
-    return float(np.linalg.norm(after.astype("float32") - before.astype("float32")) / size)
+    before, after = before.astype("float32"), after.astype("float32")
+    with np.errstate(over="ignore", invalid="ignore"):  # weights near the largest float32
+        ratio = float(np.linalg.norm(after - before) / np.linalg.norm(before))
+    return ratio if np.isfinite(ratio) else np.inf
 
 
 def _batches(data):

@@ -176,3 +176,9 @@ def test_the_interval_is_a_number_of_steps(every_steps):
 def test_a_batch_has_labels(batch):
     with pytest.raises(InputError, match=r"A batch is \(x, y\)"):
         fitted(network(), Doctor(batch))
+
+
+def test_weights_near_the_largest_number_are_a_rate_too_high():
+    """Their squares are infinite, which is no reason to stop with a warning of NumPy's."""
+    doctor = fitted(network(rate=1e30), Doctor((FLOATS, LABELS)), epochs=2)
+    assert {"loss", "weights", "update ratio"} & checks(doctor.diagnosis, "problem")
