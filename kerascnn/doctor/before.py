@@ -116,13 +116,14 @@ def _of_labels(model, data, sample):
             yield Finding(check, "skipped", "Labels are not one class each, or not known.")
         return
     count = start.num_classes(model)
-    if sample.complete or len(classes) >= 20 * count:
-        counts = np.bincount(classes, minlength=count)
+    counts = np.bincount(classes[classes < count], minlength=count)
+    if counts.any() and (sample.complete or len(classes) >= 20 * count):
         yield labels.occurring_classes(counts)
         yield labels.class_balance(counts)
     else:
         for check in ("classes", "class balance"):
-            yield Finding(check, "skipped", f"Only {len(classes)} labels were looked at.")
+            message = f"{counts.sum()} labels in range were looked at, too few."
+            yield Finding(check, "skipped", message)
     yield _order(model, sample, classes)
     x, y = known(data, sample)
     own = start.classes_of(model, y)
@@ -194,7 +195,8 @@ def _of_trials(model, sample, are_wanted):
             warnings.simplefilter("ignore")  # of what the findings say
             return list(_trained(model, sample, are_wanted))
     except Exception as error:  # of any kind, whatever is wrong with the user's layers and labels
-        message = f"A training step fails: {str(error).strip().splitlines()[0]}"
+        said = str(error).strip() or type(error).__name__
+        message = f"A training step fails: {said.splitlines()[0]}"
         return [Finding("one batch", "problem", message, "See what fit says of it.")]
 
 

@@ -110,6 +110,12 @@ def test_a_step_that_fails_is_a_problem():
     assert found["one batch"].message.startswith("A training step fails: ")
 
 
+def test_labels_that_are_far_out_of_range():
+    found = by_check(before_training(network(), (X, Y + 10**9), trials=False))
+    assert found["label form"].severity == "problem"
+    assert found["classes"].message == "0 labels in range were looked at, too few."
+
+
 class Own(keras.Model):
     def call(self, x):
         return x
