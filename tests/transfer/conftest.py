@@ -145,3 +145,11 @@ def saved(partial, tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved") / "run"
     partial.save(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def other(probed, tmp_path_factory):
+    """The run folder of another strategy on the same photos."""
+    folder = tmp_path_factory.mktemp("other") / "probe"
+    probed.save(folder)
+    return folder

@@ -15,14 +15,6 @@ from kerascnn.transfer.comparing import Comparison, _mcnemar
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
-@pytest.fixture(scope="session")
-def other(probed, tmp_path_factory):
-    """The run folder of another strategy on the same photos."""
-    folder = tmp_path_factory.mktemp("other") / "probe"
-    probed.save(folder)
-    return folder
-
-
 def outcomes(first_only, other_only, both=0, neither=0):
     """What two runs had right of the same photos."""
     pairs = [(1, 0)] * first_only + [(0, 1)] * other_only + [(1, 1)] * both + [(0, 0)] * neither

@@ -7,13 +7,12 @@ from kerascnn.transfer import compare_runs
 from kerascnn.transfer._comparison_page import page
 from tests.browser import assert_fine_on_a_phone
 from tests.report.test_report import HOSTILE, Page, rows
-from tests.transfer.test_comparing import other  # noqa: F401
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 @pytest.fixture
-def comparison(saved, other):  # noqa: F811
+def comparison(saved, other):
     return compare_runs([saved, other])
 
 
