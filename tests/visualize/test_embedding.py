@@ -28,14 +28,12 @@ def test_maps_are_taken_as_one_row(clusters):
     np.testing.assert_array_equal(embed(clusters[0].reshape(60, 7, 5, 2)), embed(clusters[0]))
 
 
-def test_tsne_puts_neighbours_next_to_each_other(clusters):
-    points, labels = embed(clusters[0], "tsne"), clusters[1]
-    distances = np.linalg.norm(points[:, None] - points, axis=-1) + 1e9 * np.eye(60)
+def test_tsne_puts_neighbours_next_to_each_other_and_repeats(clusters):
+    rows, labels = clusters[0][::3], clusters[1][::3]
+    points = embed(rows, "tsne")
+    distances = np.linalg.norm(points[:, None] - points, axis=-1) + 1e9 * np.eye(len(rows))
     assert (labels[distances.argmin(axis=1)] == labels).all()
-
-
-def test_seeds_repeat(clusters):
-    np.testing.assert_array_equal(embed(clusters[0], "tsne"), embed(clusters[0], "tsne"))
+    np.testing.assert_array_equal(embed(rows, "tsne"), points)
 
 
 def test_few_rows_work():
