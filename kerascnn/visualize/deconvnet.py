@@ -132,6 +132,7 @@ def _check(layer, call, is_end):
     kind, activation = type(layer).__name__, _activation(layer)
     is_known = kind in _LINEAR or (kind in _LINEAR_BY_A_NUMBER and len(call.inputs) == 1)
     is_known |= kind.startswith("Random") and kind != "RandomizedReLU"  # rests at inference
+    is_known |= is_end and kind == "Softmax"  # which is left out
     if not (is_known and (activation in ("linear", *_RELU) or is_end)) and not _is_relu(layer):
         raise InputError(
             f"deconvnet knows no way back through {call.name!r} ({kind}"

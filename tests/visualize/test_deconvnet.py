@@ -174,6 +174,30 @@ def test_a_product_of_two_maps_has_no_way_back():
         deconvnet(model, PHOTOS, "relu")
 
 
+@pytest.mark.parametrize(
+    "end", [layers.Softmax(name="end"), layers.Activation("softmax", name="end")]
+)
+def test_a_softmax_at_the_end_is_left_out(end):
+    inner = network()
+    logits = layers.GlobalAveragePooling2D(name="logits")(inner.output)
+    model = keras.Model(inner.input, end(logits))
+    found = deconvnet(model, PHOTOS, "end", 2)
+    np.testing.assert_allclose(found, deconvnet(model, PHOTOS, "logits", 2), rtol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_gives_nearly_the_same(policy):
+    model = network("relu")
+    keras.config.set_dtype_policy(policy)
+    try:
+        half = network("relu")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    half.set_weights(model.get_weights())
+    full, found = deconvnet(model, PHOTOS, "last", 1), deconvnet(half, PHOTOS, "last", 1)
+    assert np.corrcoef(full.ravel(), found.ravel())[0, 1] > 0.99
+
+
 def test_channels_that_are_not_there():
     with pytest.raises(InputError, match="`channel` must be 0 to 4. Received: channel=5."):
         deconvnet(network(), PHOTOS, "last", 5)

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from PIL import Image
 from scipy.stats import spearmanr
 
 from kerascnn import InputError
@@ -150,3 +151,17 @@ def test_models_without_places_or_class_scores():
     both = keras.Model(image, [flat.output, flat.output])
     with pytest.raises(InputError, match="one input and one output"):
         grad_cam(both, PHOTOS)
+
+
+def test_real_weights_in_a_backbone_are_those_of_the_flat_network(shared_data):
+    weights = shared_data("weights/mobilenet_0.25_128.weights.h5")
+    files = sorted(shared_data("data/imagenet_sample100").glob("*.jpg"))[::25]
+    photos = [Image.open(file).convert("RGB").resize((128, 128)) for file in files]
+    photos = np.stack(photos).astype("float32")
+    flat = keras.applications.MobileNet((128, 128, 3), 0.25, weights=weights)
+    image = keras.Input((128, 128, 3))
+    nested = keras.Model(image, flat(layers.Rescaling(1 / 127.5, -1)(image)))
+    expected = grad_cam(flat, photos / 127.5 - 1)
+    np.testing.assert_allclose(grad_cam(nested, photos), expected, atol=1e-4)
+    named = grad_cam(nested, photos, layer="conv_pw_13_relu")
+    np.testing.assert_allclose(named, expected, atol=1e-4)
