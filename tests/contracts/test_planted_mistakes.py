@@ -170,7 +170,7 @@ MISTAKES = {  # what is planted: (the check that must find it, what makes it)
     ),
     "rate x100": (
         "learning rate",
-        planted(optimizer=lambda: keras.optimizers.Adam(0.1), hidden="relu"),
+        planted(optimizer=lambda: keras.optimizers.SGD(5.0, momentum=0.9)),
     ),
     "rate / 10,000": ("learning rate", planted(optimizer=lambda: keras.optimizers.Adam(1e-7))),
     "a layer that stops gradients": ("unreached layers", planted(before_head=[Stop()])),
