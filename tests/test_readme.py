@@ -34,7 +34,7 @@ def photos(tmp_path):
 
 
 def test_the_tour_runs(photos, monkeypatch, capsys):
-    tour, continued, toolkit, augmentation = BLOCKS[:4]
+    tour, continued, toolkit, augmentation, seeing = BLOCKS[:5]
     monkeypatch.chdir(photos.parent)
     names = {"WEIGHTS": None}
     exec(compile(tour, "README.md", "exec"), names)
@@ -53,6 +53,10 @@ def test_the_tour_runs(photos, monkeypatch, capsys):
     exec(compile(augmentation, "README.md", "exec"), names)
     assert "RandAugment: " in capsys.readouterr().out
     assert (photos.parent / "grid.png").stat().st_size > 10_000
+    exec(compile(seeing, "README.md", "exec"), names)
+    assert "one batch" in capsys.readouterr().out  # of the checks
+    for name in ("why", "filters", "worst", "features"):
+        assert (photos.parent / f"{name}.png").stat().st_size > 5_000
 
 
 def test_the_networks_run(tmp_path, monkeypatch, capsys):
@@ -62,7 +66,7 @@ def test_the_networks_run(tmp_path, monkeypatch, capsys):
     drawn_tensors = {name: drawn.tensor(name, shape) for name, shape in tensors.items()}
     save_file(drawn_tensors, tmp_path / "resnet18.safetensors")
     monkeypatch.chdir(tmp_path)
-    exec(compile(BLOCKS[4], "README.md", "exec"), {"CHECKPOINT": "resnet18.safetensors"})
+    exec(compile(BLOCKS[5], "README.md", "exec"), {"CHECKPOINT": "resnet18.safetensors"})
     printed = capsys.readouterr().out
     assert "271,098" in printed  # ResNet-20 with its moving statistics
     assert "40 layers loaded from resnet18.safetensors; adapted: stem_conv; new: output" in printed
@@ -70,7 +74,7 @@ def test_the_networks_run(tmp_path, monkeypatch, capsys):
 
 
 def test_blocks_are_short():
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6
     for block in BLOCKS:
         assert len([line for line in block.splitlines() if line.strip()]) <= 20
 
