@@ -102,7 +102,7 @@ def _at_any_size(network):
 
 def _fixed(network):
     return InputError(
-        f"{network.name!r} cannot read images of other sizes: dense evaluation needs one flat "
+        f"{network.name!r} cannot read images of other sizes: dense evaluation needs a "
         "model that ends in Flatten and dense layers, or in global pooling and what follows it."
     )
 

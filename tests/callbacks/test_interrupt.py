@@ -41,10 +41,12 @@ def names(folder):
 
 @pytest.fixture(autouse=True)
 def handlers():
-    """Every test leaves the signals as they were."""
+    """Every test leaves the signals as they were. A job in the background begins without Ctrl-C."""
+    outside = signal.signal(signal.SIGINT, signal.default_int_handler)
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     yield before
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    signal.signal(signal.SIGINT, outside)
 
 
 INT, TERM = signal.SIGINT, signal.SIGTERM
