@@ -44,16 +44,12 @@ TRIED = {  # what is chosen from, the first of equal ones
     "L2 + L1 towards the end": [{"l2": 3e-5, "l1": l1} for l1 in (1e-6, 3e-6, 1e-5)],
     "L2 + KL sparsity": [{"l2": 3e-5, "kl": kl} for kl in (1e-5, 1e-4, 1e-3)],
     "max-norm": [{"max_norm": norm} for norm in (1.0, 2.0, 3.0)],
-    "dropout + L2": [
-        *({"dropout": True, "l2": l2} for l2 in (1e-6, 1e-5, 3e-5)),
-        *({"dropout": True, "l2": l2, "rate": 0.1} for l2 in (1e-5, 3e-5)),
-    ],
-    "dropout + max-norm": [
-        *({"dropout": True, "max_norm": norm} for norm in (1.5, 2.0, 3.0)),
-        *({"dropout": True, "max_norm": 2.0, "rate": rate} for rate in (0.1, 0.3)),
-    ],
+    "dropout + L2": [{"dropout": True, "l2": l2} for l2 in (1e-6, 1e-5, 3e-5)],
+    "dropout + max-norm": [{"dropout": True, "max_norm": norm} for norm in (1.5, 2.0, 3.0)],
 }
-RATE = 0.03  # 0.01 leaves 2.14 % of the held-out images wrong with L2 of 1e-5, this one 1.86 %
+# 0.01 leaves 2.14 % of the held-out images wrong with L2 of 1e-5, this one 1.86 %; with dropout and
+# max-norm of 2 it is 3.02 %, 2.74 %, and 6.09 % with 0.1.
+RATE = 0.03
 LATE = 0.8  # of the epochs have passed when the L1 begins
 
 
@@ -130,9 +126,7 @@ def train(args, name, setting, seed, steps, searching):
     )
     epochs = max(1, round(steps / data.train.num_batches))
     model = network(args, setting)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        setting.get("rate", RATE), epochs * data.train.num_batches
-    )
+    schedule = keras.optimizers.schedules.CosineDecay(RATE, epochs * data.train.num_batches)
     model.compile(
         keras.optimizers.SGD(schedule, momentum=0.95),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
