@@ -43,4 +43,5 @@ Seed = Annotated[int, typer.Option(help="Repeats the split, the order and the vi
 
 
 def print_json(value):
+    """One document on stdout; what JSON has no form for, as text."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))

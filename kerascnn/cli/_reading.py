@@ -8,6 +8,7 @@ from kerascnn._errors import InputError
 
 
 def refuse_inside(output, photos):
+    """An output folder among the class folders would be read as a class the next time."""
     if output.resolve().is_relative_to(photos.resolve()):
         raise InputError(
             f"The output folder {output} is inside {photos}, where it would be taken for a class "
@@ -54,6 +55,7 @@ def reading_for(backbone, weights, image_size, resize):
 
 
 def say_skipped(findings):
+    """The files that were left out, on stderr."""
     for finding in findings:
         if finding.action == "skipped":
             print(described(finding, 3), file=sys.stderr)

@@ -84,6 +84,7 @@ def kernels_of(model):
 
 
 def is_kernel(variable):
+    """Whether it is a matrix or a convolution kernel, no vector."""
     return len(variable.shape) > 1
 
 

@@ -28,7 +28,15 @@ def model_of(both, shape=(8, 8, 1)):
     return model
 
 
-@pytest.mark.parametrize("weights", [(0.5, 10.0), "learned"])
+@pytest.mark.parametrize(
+    "weights",
+    [
+        (0.5, 10.0),
+        "learned",
+        pytest.param(None, marks=pytest.mark.slow),
+        pytest.param({"ink": 0.1}, marks=pytest.mark.slow),
+    ],
+)
 def test_two_outputs_learn_real_digits(weights, tmp_path):
     x, labels = digits()
     both = multi_task(

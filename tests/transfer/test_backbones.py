@@ -464,7 +464,15 @@ def test_download_that_fails_names_the_file_and_its_folder_where_keras_finds_it(
     assert path == str(tmp_path / "models" / "mobilenet_2_5_128_tf_no_top.h5")
 
 
-@pytest.mark.parametrize("name", ["VGG16", "MobileNetV3Small"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "VGG16",
+        "MobileNetV3Small",
+        pytest.param("NASNetMobile", marks=pytest.mark.slow),
+        pytest.param("EfficientNetV2B0", marks=pytest.mark.slow),
+    ],
+)
 def test_download_that_fails_is_one_sentence(name, monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     with pytest.raises(InputError, match="could not be downloaded from https://") as error:
