@@ -136,9 +136,9 @@ class Split(EpochCounter):
         """The photos' numbers in batch `index` of epoch `epoch`: int64 array (n,)."""
         return self.order(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
 
-    def batch(self, epoch, index):
-        """Batch `index` of epoch `epoch`: (images, labels)."""
-        chosen = self.numbers(epoch, index)
+    def batch(self, epoch, index, rows=slice(None)):
+        """Batch `index` of epoch `epoch`: (images, labels); of it, the `rows` that are wanted."""
+        chosen = self.numbers(epoch, index)[rows]
         return self.images(chosen).astype(np.float32), self.targets(chosen)
 
     def targets(self, indices):
@@ -232,6 +232,16 @@ class ImageData:
         """Decode and resize other photos exactly as these were: uint8 (n, H, W, C)."""
         images = [self.decoder.read(path) for path in paths]
         return np.stack(images) if images else np.empty((0, *self.image_shape), np.uint8)
+
+    def with_splits(self, split_of):
+        """The same photos in other splits, `{path: split}`; those not in it stay where they are."""
+        photos = [
+            dataclasses.replace(photo, split=split_of.get(photo.path, photo.split))
+            for photo in self.inventory.photos
+        ]
+        inventory = dataclasses.replace(self.inventory, photos=photos)
+        form = {name: getattr(self.train, name) for name in ("batch_size", "one_hot", "seed")}
+        return ImageData.assemble(self.train._read, inventory, self.decoder, **form)
 
     @classmethod
     def assemble(cls, read, inventory, decoder, *, batch_size, one_hot, seed):

@@ -59,14 +59,15 @@ def stratified_split(labels, groups, fractions=(0.8, 0.1, 0.1), seed=0):
     sizes = collections.Counter(groups)
     for members in by_class.values():
         large = sum(sizes[group] for group in members) / 10
-        members.sort(key=lambda group: (sizes[group] > large, _draw(seed, group)))
+        members.sort(key=lambda group: (sizes[group] > large, dealt_order(seed, group)))
         validation, test = _held_out(len(members), fractions)
         for i, group in enumerate(members):
             split_of[group] = SPLITS[1 if i < validation else 2 if i < validation + test else 0]
     return [split_of[group] for group in groups]
 
 
-def _draw(seed, group):
+def dealt_order(seed, group):
+    """What groups are sorted by before they are dealt: a hash, alike on every machine."""
     return hashlib.sha256(f"{seed}:{group}".encode()).digest()
 
 
