@@ -2,7 +2,7 @@
 
 import importlib
 
-_MODULES = {}
+_MODULES = {"Exported": "exporting", "export": "exporting", "labels": "formats"}
 
 __all__ = list(_MODULES)
 

@@ -1,0 +1,79 @@
+"""The network as other programs get it: raw photos in, float32 probabilities out."""
+
+import contextlib
+import warnings
+
+import keras
+import numpy as np
+
+from kerascnn._errors import InputError
+from kerascnn._graph import leaves
+
+INPUT, OUTPUT = "images", "probabilities"  # their names in every format
+_BATCH = 32
+
+
+def exportable(model):
+    """The model in float32; an `InputError` if it is none that can be exported.
+
+    Mixed precision is for training: another program chooses its own.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise InputError(
+            "Models are exported from Keras's TensorFlow backend. Save this one as .keras and set "
+            "KERAS_BACKEND=tensorflow: the file opens there."
+        )
+    if not isinstance(model, keras.Model):
+        raise InputError(f"Pass a run folder, a Run or a keras.Model. Received: {model!r}.")
+    inputs, outputs = (getattr(model, side, None) or [] for side in ("inputs", "outputs"))
+    if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0].shape) != 4:
+        raise InputError(
+            "Only a model from one image (N, H, W, C) to one output can be exported. "
+            f"{model.name!r} has {len(inputs)} inputs and {len(outputs)} outputs."
+        )
+    if all(layer.compute_dtype == "float32" for layer in leaves(model)):
+        return model
+    from kerascnn.compute import to_precision
+
+    return to_precision(model, "float32")
+
+
+def graph(model):
+    """A `tf.function` from uint8 photos to {OUTPUT: array}, the weights as constants in it."""
+    import tensorflow as tf
+
+    state = [
+        [variable.numpy() for variable in variables]
+        for variables in (model.trainable_variables, model.non_trainable_variables)
+    ]
+    photos = tf.TensorSpec(model.inputs[0].shape, tf.uint8, name=INPUT)
+
+    @tf.function(autograph=False, input_signature=[photos])
+    def network(images):
+        outputs, _ = model.stateless_call(*state, tf.cast(images, tf.float32), training=False)
+        return {OUTPUT: tf.cast(tf.nest.flatten(outputs)[0], tf.float32)}
+
+    with _any_structure():
+        network.get_concrete_function()
+    return network
+
+
+def keras_outputs(model, images):
+    """What Keras itself says of uint8 photos: float32 array."""
+    with _any_structure():
+        return in_batches(lambda x: model(x.astype(np.float32), training=False), images)
+
+
+def in_batches(function, images):
+    """The outputs of a function of up to 32 photos for any number of them."""
+    parts = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
+    outputs = [function(part) for part in parts]
+    return np.concatenate([keras.ops.convert_to_numpy(keras.tree.flatten(y)[0]) for y in outputs])
+
+
+@contextlib.contextmanager
+def _any_structure():
+    """A model made as `Model([inputs], outputs)` takes the bare array too, but warns."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The structure of `inputs`")
+        yield
