@@ -120,8 +120,8 @@ def cut_points(model):
     return [cut.name for cut in _cuts(model) if not cut.is_output]
 
 
-def freeze_boundary(model):
-    """The cut for partial fine-tuning: all before the last stage is frozen, the last stage trains.
+def freeze_boundary(model, num_stages=1):
+    """The cut for partial fine-tuning: what is before the last stage or stages is frozen.
 
     The last stage begins with the first layer with weights that works at the network's smallest
     resolution. Of the cut points before it, those with at most one convolution in between stand at
@@ -134,24 +134,41 @@ def freeze_boundary(model):
 
     Args:
         model: functional `keras.Model` over images, with or without pooling and top.
+        num_stages: int >= 1. How many of the last stages train; a stage is what works at one size.
 
     Returns:
         str, the name of a layer for `split`.
 
     Raises:
-        InputError: the model has fewer than two stages.
+        InputError: the model has no stage before these.
     """
-    cuts, stage = _cuts(model), None
+    boundaries = stage_boundaries(model)
+    if len(boundaries) < num_stages:
+        stages = "its last one" if num_stages == 1 else f"its last {num_stages}"
+        raise InputError(f"{model.name!r} has no stage to freeze before {stages}.")
+    return boundaries[num_stages - 1]
+
+
+def stage_boundaries(model):
+    """The cuts before the last stage, the last two stages, ...: names of layers, maybe none.
+
+    Raises:
+        InputError: the size of the images is not fixed.
+    """
+    cuts = _cuts(model)
     worked = [i for i, cut in enumerate(cuts) if cut.resolution and cut.kernels + cut.norms]
     if any(None in cuts[i].resolution for i in worked):
         raise InputError(f"{model.name!r} needs a fixed image size, for its stages to be known.")
-    if worked:
-        smallest = min(cuts[i].area for i in worked)
-        stage = next(i for i in worked if cuts[i].area == smallest)
-    if not stage or stage == worked[0]:
-        raise InputError(f"{model.name!r} has no stage to freeze before its last one.")
+    start = next((i for i in worked if cuts[i].kernels), len(cuts))  # before it is preprocessing
+    firsts = {cuts[i].area: i for i in reversed(worked)}  # where each size is worked at first
+    stages = [firsts[area] for area in sorted(firsts) if firsts[area] > start]
+    return list(dict.fromkeys(_before(cuts, start, stage) for stage in stages))
+
+
+def _before(cuts, first, stage):
+    """The smallest cut at the place before a stage: with at most one convolution in between."""
     candidates, crossed = [], 0
-    for cut in reversed(cuts[worked[0] : stage]):
+    for cut in reversed(cuts[first:stage]):
         candidates.append(cut)
         crossed += cut.kernels
         if crossed > 1:

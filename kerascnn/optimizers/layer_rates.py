@@ -39,7 +39,8 @@ def layer_rates(model, optimizer, decay=0.75, groups=12, verbose=True):
         optimizer: Keras optimiser, not yet used, or its name, e.g. `AdamW(1e-3)`; only its options
             are used.
         decay: float in (0, 1].
-        groups: int >= 1. Largest number of groups.
+        groups: int >= 1, the largest number of groups; or the groups themselves: lists of names of
+            layers, the head's first, in which every layer that trains stands.
         verbose: bool. Whether the groups are printed.
 
     Returns:
@@ -61,9 +62,12 @@ def layer_rates(model, optimizer, decay=0.75, groups=12, verbose=True):
     optimizer = _checked(optimizer)
     if not 0 < decay <= 1:
         raise InputError(f"decay must be above 0 and at most 1. Received: decay={decay}.")
-    if not isinstance(groups, int | np.integer) or groups < 1:
+    if isinstance(groups, list | tuple):
+        grouped = _named(_parts(model), groups)
+    elif not isinstance(groups, int | np.integer) or groups < 1:
         raise InputError(f"groups must be an int >= 1. Received: groups={groups!r}.")
-    grouped = _grouped(_parts(model), groups)
+    else:
+        grouped = _grouped(_parts(model), groups)
     keys = [_key(group) for group in grouped]
     _refuse_equal_names(grouped, keys)
     factors = [decay**depth for depth in range(len(grouped))]
@@ -124,6 +128,17 @@ def _grouped(parts, groups):
     shares = np.array_split(np.arange(len(below)), min(groups - 1, len(below)) or 1)
     joined = [[layer for i in share for layer in below[i]] for share in shares if len(share)]
     return [head, *reversed(joined)]
+
+
+def _named(parts, groups):
+    """The (layer's name, its weights) of each group of names; one without weights is left out."""
+    layers = [layer for part in parts for layer in part]
+    given = [name for names in groups for name in names]
+    missing = [name for name, _ in layers if name not in given]
+    if missing:
+        raise InputError(f"groups must hold every layer that trains. Missing: {missing[:5]}.")
+    found = [[layer for layer in layers if layer[0] in names] for names in groups]
+    return [group for group in found if group]
 
 
 def _key(group):

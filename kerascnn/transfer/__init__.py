@@ -9,6 +9,7 @@ _MODULES = {
     "PhotoCheck": "checking",
     "Plan": "choose",
     "Probe": "probe",
+    "Recipe": "recipe",
     "Result": "run",
     "Run": "run",
     "backbone": "backbones",

@@ -13,34 +13,36 @@ import keras
 import numpy as np
 
 from kerascnn import _graph
-from kerascnn._errors import InputError, NonFiniteError
+from kerascnn._errors import NonFiniteError
 from kerascnn._runs import said_simply
 from kerascnn.callbacks import Doctor
 from kerascnn.data import cache_folder
 from kerascnn.doctor import Finding, training
 from kerascnn.doctor.runs import of_stage
-from kerascnn.layers import check_value_range
 from kerascnn.transfer import _training
-from kerascnn.transfer.backbones import backbone as build_backbone
+from kerascnn.transfer._classifier import head_of, network_for, with_head
+from kerascnn.transfer._pretrained import Pretrained
 from kerascnn.transfer.choose import MUCH, Plan, compare_stages, plan
-from kerascnn.transfer.features import FeatureExtractor, Views
-from kerascnn.transfer.probe import accuracy, fit_probe, log_loss
+from kerascnn.transfer.features import Views
+from kerascnn.transfer.probe import accuracy, log_loss
+from kerascnn.transfer.recipe import Recipe
 from kerascnn.transfer.run import Result
 
 _DISK_SHARE = 0.5  # of the free disk, at most, for cached boundary features
+_HEAD_RATE, _FULL_RATE = 10.0, 0.1  # times the rate of the partial stage
 _log = logging.getLogger("kerascnn")
 
 
 class Job:
     """What was decided, trained and measured so far; `run` does it all."""
 
-    def __init__(self, data, config, verbose, checkpoints=None):
+    def __init__(self, data, config, recipe=None, verbose=False, checkpoints=None, watch=()):
         self.data = data
         self.config = config
+        self.recipe = recipe or Recipe()
         self.verbose = verbose
         self.checkpoints = checkpoints  # folder, or None
-        self.options = {"seed": config["seed"], "progress": verbose}
-        self.extractors, self.engines = {}, set()
+        self.watch = watch  # further callbacks of every training
         self.history, self.stages, self.timings, self.tables = [], [], {}, []
         self.watched = []  # findings in training
         self.class_weight = _training.class_weight(config["class_weight"], data.train)
@@ -58,19 +60,35 @@ class Job:
     def run(self, backbone, weights):
         keras.utils.set_random_seed(self.config["seed"])
         with self.timed("build"):
-            self.network = network_for(backbone, weights, self.data)
-            self.config["weights_digest"] = _graph.weights_digest(self.network)
-            self.boundary = self.find_boundary()
+            network = network_for(backbone, weights, self.data)
+            pretrained = Pretrained(
+                network, self.data, self.config["engine"], self.config["seed"], self.verbose
+            )
+        self.train(pretrained)
+        return self.finish()
+
+    def train(self, pretrained, model=None):
+        """All stages, without a look at the test photos.
+
+        Args:
+            pretrained: `Pretrained`.
+            model: what is trained, made by `with_head`, or None: the pretrained network itself.
+        """
+        self.pretrained, self.model = pretrained, model
+        self.network = pretrained.network
+        self.config["weights_digest"] = pretrained.digest
+        self.boundary = self.find_boundary()
         self.checkpoints = self.checkpoints and self.own_folder(Path(self.checkpoints))
         self.decide()
         if self.class_weight:
             self.plan.reasons.append("classes of few photos count as much as those of many")
         self.probe()
+        if self.plan.strategy == "head" or self.recipe.hidden_units:
+            self.head()
         if self.plan.strategy in ("partial", "full") and self.boundary:
             self.tail()
         if self.plan.strategy == "full":
             self.whole()
-        return self.finish()
 
     def own_folder(self, checkpoints):
         """The folder of this job's checkpoints; those that another one left there are deleted."""
@@ -84,19 +102,21 @@ class Job:
     # --- 1: what to do, and a linear classifier ----------------------------------------------
 
     def find_boundary(self):
-        """The layer after which the last stage trains; None if the network has but one stage."""
-        try:
-            return _graph.freeze_boundary(self.network)
-        except InputError:
-            if self.config["strategy"] == "partial":
-                raise
+        """The layer after which the last stages train; None if the network has no stage before."""
+        if self.config["strategy"] in ("probe", "head"):
             return None
+        boundaries, wanted = self.pretrained.boundaries, self.recipe.num_stages
+        if wanted <= len(boundaries):
+            return boundaries[wanted - 1]
+        if self.config["strategy"] == "partial" or wanted > 1:
+            _graph.freeze_boundary(self.pretrained.network, wanted)  # says why not
+        return None
 
     def decide(self):
         strategy, self.layers = self.config["strategy"], [None]
         if strategy != "auto":
             self.plan = Plan(strategy, None, [f"asked for: {strategy}"])
-            self.cached = strategy != "probe" and self.boundary and self.fits_on_disk()
+            self.cached = self.boundary and self.fits_on_disk()
             return
         labels, held = self.data.train.labels, self.data.validation.labels
         median = float(np.median(np.bincount(labels, minlength=len(self.data.class_names))))
@@ -111,6 +131,9 @@ class Job:
         if self.plan.strategy == "partial" and not self.boundary:
             self.plan.strategy = "full"
             self.plan.reasons.append("the network has no stage to freeze before its last one")
+        if self.plan.strategy == "probe" and self.recipe.hidden_units:
+            self.plan.strategy = "head"
+            self.plan.reasons.append("a hidden layer was asked for")
         self.tables.append(_stage_table(stages))
         self.say(f"Plan: {self.plan.strategy} ({'; '.join(self.plan.reasons)})")
 
@@ -145,7 +168,12 @@ class Job:
                 self.fitted = plain
                 self.plan.reasons.append("mirrored photos do not help the linear classifier")
         self.tables += self.precision_check()
-        self.model = _with_head(self.network, self.plan.layer, self.fitted)
+        classes, seed = len(self.data.class_names), self.config["seed"]
+        if self.model is None:
+            self.model = with_head(self.network, self.plan.layer, classes, self.recipe, seed)
+        self.complete = not self.recipe.hidden_units
+        if self.complete:
+            self.model.layers[-1].set_weights([self.fitted.kernel, self.fitted.bias])
         self.guess = self.fitted.predict(self.features("validation"))
         what = "linear classifier on frozen features"
         self.record("probe", what, None, len(self.fitted.trials), self.accuracy(self.guess))
@@ -153,10 +181,9 @@ class Job:
     def fit_probe(self, views):
         with self.timed("features"):
             train = self.features("train", views)
-            held = self.features("validation"), self.data.validation.labels
+            held = self.features("validation")
         with self.timed("probe"):
-            labels, classes = np.tile(self.data.train.labels, views), len(self.data.class_names)
-            self.fitted = fit_probe(train, labels, held, classes, self.class_weight)
+            self.fitted = self.pretrained.probe(self.plan.layer, train, held, self.class_weight)
 
     def score(self):
         return min(self.fitted.trials, key=lambda trial: trial["loss"])
@@ -175,15 +202,7 @@ class Job:
         pooling = ["avg"] * len(layers)
         if self.cached and precision == "float32":
             layers, pooling = [*layers, self.boundary], [*pooling, None]
-        key = precision, len(layers)
-        if key not in self.extractors:
-            options = {"engine": self.config["engine"], "precision": precision}
-            self.extractors[key] = FeatureExtractor(
-                self.network, layers, pooling=pooling, **options
-            )
-        features = self.extractors[key](getattr(self.data, name), views=views, **self.options)
-        self.engines |= {part.engine for part in features.values()}
-        return features
+        return self.pretrained.extract(name, layers, pooling, views, precision)
 
     def pixels(self, name):
         """Reads photos as float32; row v * N + i is view v of photo i."""
@@ -192,18 +211,29 @@ class Job:
 
     # --- 2 and 3: training by gradients ------------------------------------------------------
 
+    def head(self):
+        """Train what comes behind the features, from cached features."""
+        head = head_of(self.model, self.recipe)
+        self.fit("head", head, self.pooled, "classifier, from cached features", _HEAD_RATE)
+
+    def pooled(self, name):
+        """Reads the features that the head reads."""
+        views = self.views if name == "train" else 1
+        with self.timed("features"):
+            return self.features(name, views).__getitem__
+
     def tail(self):
         """Train what comes after the freeze boundary, from features cached there."""
         trunk, tail = _graph.split(self.model, self.boundary)
         _graph.freeze_batch_norm(tail)
         if self.cached:
             what = f"layers after {self.boundary}, from cached features"
-            self.train("partial", tail, self.at_boundary, what)
+            self.fit("partial", tail, self.at_boundary, what)
             return
         were = [layer.trainable for layer in trunk.layers]
         for layer in trunk.layers:
             layer.trainable = False
-        self.train("partial", self.model, self.pixels, f"layers after {self.boundary}")
+        self.fit("partial", self.model, self.pixels, f"layers after {self.boundary}")
         for layer, trainable in zip(trunk.layers, were):
             layer.trainable = trainable
 
@@ -211,24 +241,24 @@ class Job:
         """Reads features of the frozen part alone: what comes after it is being trained."""
         views = self.views if name == "train" else 1
         with self.timed("features"):
-            if "boundary" not in self.extractors:
-                self.extractors["boundary"] = FeatureExtractor(
-                    self.network, self.boundary, pooling=None, engine=self.config["engine"]
-                )
-            extractor = self.extractors["boundary"]
-            return extractor(getattr(self.data, name), views=views, **self.options).__getitem__
+            features = self.pretrained.extract(name, [self.boundary], [None], views)
+            return features[self.boundary].__getitem__
 
     def whole(self):
         """Train every layer but batch normalisation, at a tenth of the rate."""
         _graph.freeze_batch_norm(self.model)
-        self.train("full", self.model, self.pixels, "all layers", 0.1)
+        self.fit("full", self.model, self.pixels, "all layers", _FULL_RATE, self.recipe.magnitude)
 
-    def train(self, stage, model, reader, what, factor=1.0):
-        """Train, and keep the result if the validation photos are classified no worse."""
-        seed, rate = self.config["seed"], factor * self.config["learning_rate"]
+    def fit(self, stage, model, reader, what, factor=1.0, magnitude=0):
+        """Train, and keep the result if the validation photos are classified no worse.
+
+        A head with a hidden layer is kept anyway: nothing smaller was there before it.
+        """
+        rate, must = factor * self.config["learning_rate"], not self.complete
         batches = _training.Batches(
-            reader("train"), self.data.train, self.views, seed, self.class_weight
-        )
+            reader("train"), self.data.train, self.views, self.config["seed"], self.class_weight,
+            self.recipe.batch_size, magnitude,
+        )  # fmt: skip
         held = _training.Batches(reader("validation"), self.data.validation)
         before, doctor = model.get_weights(), Doctor()  # without images: nothing is compiled
         checkpoints = self.checkpoints and self.checkpoints / stage
@@ -236,10 +266,13 @@ class Job:
         with self.timed(stage):
             try:
                 rows = _training.fit(
-                    model, batches, held, rate, self.config["epochs"], say, checkpoints, [doctor]
-                )
+                    model, batches, held, rate, self.config["epochs"], say, checkpoints,
+                    [doctor, *self.watch], self.recipe, stage != "head" and self.groups(),
+                )  # fmt: skip
                 guess = _training.predict(model, held)
             except NonFiniteError as error:
+                if must:
+                    raise
                 model.set_weights(before)
                 say(f"given up. {error}")
                 self.watched += of_stage([Finding("loss", "problem", str(error))], stage)
@@ -247,13 +280,20 @@ class Job:
                 return
         self.history += [{"stage": stage, **row} for row in rows]
         self.watched += of_stage([x for x in doctor.diagnosis if x.check in training.CHECKS], stage)
-        if self.no_worse(guess):
-            self.guess = guess
+        if must or self.no_worse(guess):
+            self.guess, self.complete = guess, True
             self.trained = model, reader
         else:
             model.set_weights(before)
             what += " (not kept: validation accuracy fell)"
         self.record(stage, what, rate, len(rows), self.accuracy(guess))
+
+    def groups(self):
+        """Names of the layers of the head, of the last stage, of the stage before it, ..."""
+        names = [layer.name for layer in self.model.layers]
+        head = len(names) - len(head_of(self.model, self.recipe).layers) + 1
+        lows = [head, *(names.index(end) + 1 for end in self.pretrained.boundaries), 0]
+        return [names[low:high] for low, high in zip(lows, [None, *lows])]
 
     def accuracy(self, guess):
         labels = self.data.validation.labels
@@ -280,7 +320,7 @@ class Job:
 
     def finish(self):
         tested = self.test()
-        self.config["engines_used"] = sorted(self.engines)
+        self.config["engines_used"] = sorted(self.pretrained.engines)
         self.model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
         return Result(
             model=self.model,
@@ -298,13 +338,13 @@ class Job:
 
     def test(self):
         """Class probabilities of the test photos, which are used here and nowhere else."""
+        self.cached = False  # what was trained was undone, or is read at its own boundary
         if hasattr(self, "trained"):
             model, reader = self.trained
             batches = _training.Batches(reader("test"), self.data.test)
             with self.timed("test"):
                 return _training.predict(model, batches)
         with self.timed("features"):
-            self.cached = False  # what was trained was undone: the network is as it was
             features = self.features("test")
         with self.timed("test"):
             return self.fitted.predict(features)
@@ -327,49 +367,6 @@ class Job:
                 "rows": rows,
             }
         ]
-
-
-def network_for(backbone, weights, data):
-    """The network to adapt; of one that was passed a copy, so that it stays as it is."""
-    if isinstance(backbone, keras.Model):
-        network = keras.models.clone_model(backbone)
-        network.set_weights(backbone.get_weights())
-        for layer in network.layers:
-            if isinstance(layer, keras.layers.Normalization) and layer.weights:
-                layer.finalize_state()  # what it computes with is not among its weights
-    else:
-        height, width, channels = data.image_shape
-        network = build_backbone(backbone, weights, image_size=(height, width), channels=channels)
-    if network.input_shape[1:] != data.image_shape or len(network.output_shape) != 2:
-        raise InputError(
-            f"The backbone must lead from photos {data.image_shape} to features (N, F). "
-            f"Received: {network.input_shape[1:]} to {network.output_shape}."
-        )
-    if isinstance(backbone, keras.Model):
-        some = range(min(32, data.train.num_photos))
-        check_value_range(network, data.train.images(some))
-    return network
-
-
-def _with_head(network, layer, probe):
-    """One flat model from photos to probabilities; the head starts as the linear classifier."""
-    x = network.output if layer is None else _graph.output_of(network, layer)
-    if len(x.shape) == 4:
-        x = keras.layers.GlobalAveragePooling2D(name=_free_name(network, "pool"))(x)
-    head = keras.layers.Dense(
-        len(probe.bias),
-        activation="softmax",
-        dtype="float32",
-        name=_free_name(network, "predictions"),
-    )
-    model = keras.Model(network.inputs[0], head(x), name=f"{network.name}_classifier")
-    head.set_weights([probe.kernel, probe.bias])
-    return model
-
-
-def _free_name(network, name):
-    taken = {layer.name for layer in network.layers}
-    return next(n for n in (name, *(f"{name}_{i}" for i in range(2, 100))) if n not in taken)
 
 
 def _stage_table(stages):

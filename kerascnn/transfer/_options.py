@@ -2,7 +2,7 @@
 
 from kerascnn._errors import InputError, one_of
 
-STRATEGIES = ("auto", "probe", "partial", "full")
+STRATEGIES = ("auto", "probe", "head", "partial", "full")
 
 
 def check_engine(engine, precision):

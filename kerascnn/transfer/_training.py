@@ -5,12 +5,15 @@ import datetime
 import keras
 import numpy as np
 
-from kerascnn._random import generator, permutation
+from kerascnn._random import generator, image_seeds, permutation
 from kerascnn._steps import releasable
+from kerascnn.augment import RandAugment
 from kerascnn.callbacks import NaNWatch, Resume
+from kerascnn.data.augmented import augmented_pixels
+from kerascnn.optimizers import layer_rates
+from kerascnn.transfer.recipe import Recipe
 
 COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy")
-_LABEL_SMOOTHING = 0.1  # Szegedy et al. 2016, arXiv:1512.00567, Sec. 7
 _PATIENCE = 4  # epochs without a better validation loss
 _EVERY = datetime.timedelta(minutes=5)  # between checkpoints, beside those of every epoch
 _IMBALANCE = 10  # largest class over smallest, from which classes are weighted
@@ -21,11 +24,15 @@ class Batches(keras.utils.PyDataset):
 
     Order and view are pure functions of (seed, epoch); row v * N + i is view v of photo i. Without
     a seed the photos are read in order, as they are. `fit` sets `epoch`; Keras's own
-    `on_epoch_end` also comes before the first epoch.
+    `on_epoch_end` also comes before the first epoch. With a `magnitude` the inputs are photos, on
+    which RandAugment draws from (seed, epoch, photo).
     """
 
-    def __init__(self, read, split, views=1, seed=None, class_weight=None, batch_size=32):
+    def __init__(
+        self, read, split, views=1, seed=None, class_weight=None, batch_size=32, magnitude=0
+    ):
         super().__init__()
+        self._augment = RandAugment(magnitude=magnitude) if magnitude else None
         self._read, self._views, self._seed = read, views, seed
         self._batch_size = batch_size
         self._split = split
@@ -45,7 +52,10 @@ class Batches(keras.utils.PyDataset):
     def fingerprint(self):
         """What decides the batches beside what they are read from."""
         weights = None if self._weights is None else sorted({float(w) for w in self._weights})
-        return {**self._split.fingerprint(), "views": self._views, "weights": weights}
+        own = {"views": self._views, "weights": weights, "batch_size": self._batch_size}
+        if self._augment:
+            own["magnitude"] = self._augment.magnitude
+        return {**self._split.fingerprint(), **own}
 
     def rows(self, epoch):
         """The rows of an epoch in their order, int64 array (N,)."""
@@ -66,16 +76,23 @@ class Batches(keras.utils.PyDataset):
             self._rows = epoch, rows
         rows = rows[index * self._batch_size : (index + 1) * self._batch_size]
         photos = rows % self.num_photos
-        batch = self._read(rows), self._targets[photos]
+        inputs = self._read(rows)
+        if self._augment:
+            seeds = image_seeds(self._seed, epoch, photos)
+            inputs = augmented_pixels(self._augment, inputs.astype(np.uint8), seeds)
+            inputs = inputs.astype(np.float32)
+        batch = inputs, self._targets[photos]
         return batch if self._weights is None else (*batch, self._weights[photos])
 
 
-def fit(model, batches, held, rate, epochs, say, checkpoints=None, watch=()):
+def fit(
+    model, batches, held, rate, epochs, say, checkpoints=None, watch=(), recipe=None, groups=None
+):
     """Compile and fit; afterwards the model has the weights of its best epoch.
 
     AdamW, one epoch of warm-up to `rate`, cosine decay; stops after four epochs without a lower
     loss on `held`, if that has photos. With a folder of `checkpoints` it continues from there.
-    `watch` are further callbacks.
+    `watch` are further callbacks; `groups` are lists of names of layers, for `recipe.stage_rate`.
 
     Returns:
         List of dicts, one per epoch: epoch (from 1), COLUMNS, learning_rate at its end.
@@ -92,9 +109,13 @@ def fit(model, batches, held, rate, epochs, say, checkpoints=None, watch=()):
         warmup_target=rate if warmup else None,
         warmup_steps=warmup,
     )
+    recipe = recipe or Recipe()
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
+    if groups and recipe.stage_rate < 1:
+        optimizer = layer_rates(model, optimizer, recipe.stage_rate, groups, verbose=False)
     model.compile(
-        keras.optimizers.AdamW(schedule),
-        keras.losses.CategoricalCrossentropy(label_smoothing=_LABEL_SMOOTHING),
+        optimizer,
+        keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
         metrics=["accuracy"],
     )
     releasable(model)

@@ -1,9 +1,12 @@
 """Photos -> a classifier: linear probe, then the last stage, then the whole network, as planned."""
 
+import dataclasses
+
 from kerascnn._random import is_reproducible
 from kerascnn._runs import CHECKPOINTS, run_folder
 from kerascnn.transfer._job import Job
 from kerascnn.transfer._options import check_engine, check_training
+from kerascnn.transfer.recipe import checked_recipe
 
 __all__ = ["finetune"]
 
@@ -21,6 +24,7 @@ def finetune(
     engine="auto",
     precision="float32",
     seed=0,
+    recipe=None,
     output=None,
     checkpoints=None,
     verbose=True,
@@ -35,6 +39,9 @@ def finetune(
        AdamW, one epoch of warm-up, cosine decay, label smoothing 0.1, the best epoch's weights.
     3. "full": the whole network, at a tenth of the rate.
 
+    Where it is asked for, or the recipe has a hidden layer, "head" comes after the probe: the
+    classifier is trained as in 2., from the probe's cached features, at ten times the rate.
+
     Batch normalisation stays frozen, to the bit. "auto" chooses how far to go by lecture note 3's
     table (`kc.transfer.plan`). Test photos are used once, at the end.
 
@@ -42,7 +49,7 @@ def finetune(
         data: `ImageData`, e.g. `kc.data.from_directory("photos/", 224)`.
         backbone: name (`kc.transfer.list_backbones()`), or a flat functional `keras.Model` from raw
             photos 0-255 to features (N, F).
-        strategy: "auto", "probe", "partial" or "full".
+        strategy: "auto", "probe", "head", "partial" or "full".
         weights: "imagenet", None or the path of a weights file; for a named backbone.
         epochs: int >= 1, of each training stage.
         learning_rate: float > 0. Peak rate of the partial stage.
@@ -52,6 +59,8 @@ def finetune(
             smallest), "balanced", or None.
         engine, precision: what runs the frozen part; see `kc.transfer.extract_features`.
         seed: int. Order of the photos and choice of views.
+        recipe: `Recipe` (batch size, weight decay, dropout, a hidden layer, how many stages, ...),
+            a dict of its fields, or None for the default one.
         output: path of a run folder to write (see `Result.save`), or None.
         checkpoints: path of a folder, or None: in `<output>.partial`, if there is an output. A call
             that was stopped at any moment continues from there when it is made again.
@@ -70,17 +79,19 @@ def finetune(
     """
     check_training(strategy, epochs, learning_rate, seed, views, class_weight)
     check_engine(engine, precision)
+    recipe = checked_recipe(recipe, strategy)
     named = isinstance(backbone, str)
     config = {
         "strategy": strategy, "epochs": epochs, "learning_rate": learning_rate, "views": views,
         "class_weight": class_weight, "engine": engine, "precision": precision, "seed": seed,
         "backbone": backbone if named else backbone.name,
         "weights": str(weights) if named and weights else None, "reproducible": is_reproducible(),
+        "recipe": dataclasses.asdict(recipe),
     }  # fmt: skip
     if output is None:
-        return Job(data, config, verbose, checkpoints).run(backbone, weights)
+        return Job(data, config, recipe, verbose, checkpoints).run(backbone, weights)
     with run_folder(output) as folder:  # refused now rather than after the training
-        job = Job(data, config, verbose, checkpoints or folder / CHECKPOINTS)
+        job = Job(data, config, recipe, verbose, checkpoints or folder / CHECKPOINTS)
         result = job.run(backbone, weights)
         result.write(folder)
     return result

@@ -9,7 +9,7 @@ import pytest
 
 from kerascnn import InputError
 from kerascnn.transfer import _training, finetune
-from kerascnn.transfer._job import network_for
+from kerascnn.transfer._classifier import network_for
 from tests.transfer.conftest import SHAPES, equal, shape_data, tiny_network, tune
 
 # Keras 3.15 converts its own variables in a way that NumPy 2 deprecates.

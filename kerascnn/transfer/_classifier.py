@@ -1,0 +1,98 @@
+"""The model that is trained: a network and its head, in one flat graph."""
+
+import keras
+
+from kerascnn import _graph
+from kerascnn._calls import follow
+from kerascnn._errors import InputError
+from kerascnn.layers import check_value_range
+from kerascnn.transfer.backbones import backbone as build_backbone
+
+
+def network_for(backbone, weights, data):
+    """The network to adapt; of one that was passed a copy, so that it stays as it is."""
+    if isinstance(backbone, keras.Model):
+        network = keras.models.clone_model(backbone)
+        network.set_weights(backbone.get_weights())
+        for layer in network.layers:
+            if isinstance(layer, keras.layers.Normalization) and layer.weights:
+                layer.finalize_state()  # what it computes with is not among its weights
+    else:
+        height, width, channels = data.image_shape
+        network = build_backbone(backbone, weights, image_size=(height, width), channels=channels)
+    if network.input_shape[1:] != data.image_shape or len(network.output_shape) != 2:
+        raise InputError(
+            f"The backbone must lead from photos {data.image_shape} to features (N, F). "
+            f"Received: {network.input_shape[1:]} to {network.output_shape}."
+        )
+    if isinstance(backbone, keras.Model):
+        some = range(min(32, data.train.num_photos))
+        check_value_range(network, data.train.images(some))
+    return network
+
+
+def with_head(network, layer, num_classes, recipe, seed):
+    """One flat model from photos to probabilities, by way of a layer (None: the output).
+
+    The head is a hidden layer, dropout, as the recipe asks for them, and the classifier.
+    """
+    x = network.output if layer is None else _graph.output_of(network, layer)
+    if len(x.shape) == 4:
+        x = keras.layers.GlobalAveragePooling2D(name=_free_name(network, "pool"))(x)
+    if recipe.hidden_units:
+        x = keras.layers.Dense(
+            recipe.hidden_units,
+            activation="relu",
+            kernel_initializer=keras.initializers.HeNormal(seed),
+            name=_free_name(network, "hidden"),
+        )(x)
+    if recipe.dropout:
+        x = keras.layers.Dropout(recipe.dropout, seed=seed, name=_free_name(network, "dropout"))(x)
+    predictions = keras.layers.Dense(
+        num_classes,
+        activation="softmax",
+        kernel_initializer=keras.initializers.GlorotUniform(seed),
+        dtype="float32",
+        name=_free_name(network, "predictions"),
+    )
+    return keras.Model(network.inputs[0], predictions(x), name=f"{network.name}_classifier")
+
+
+def head_of(model, recipe):
+    """What `with_head` put behind the features, as a model that shares its layers."""
+    count = 1 + bool(recipe.hidden_units) + bool(recipe.dropout)
+    return keras.Model(model.layers[-count].input, model.output, name=f"{model.name}_head")
+
+
+def fresh_copy(network, boundary):
+    """The same network with layers of its own after a boundary; those before it are shared.
+
+    Args:
+        network: flat functional `keras.Model`.
+        boundary: name of a layer at which it can be cut, or None: all layers are copied.
+    """
+    copies = {}
+
+    def apply(name, layer, args, kwargs):
+        if id(layer) not in copies:
+            copies[id(layer)] = layer, type(layer).from_config(layer.get_config())
+        return copies[id(layer)][1](*args, **kwargs)
+
+    photos = network.inputs[0]
+    if boundary is None:
+        photos = keras.Input(batch_shape=photos.shape, dtype=photos.dtype, name=photos.name)
+        (features,) = follow(network, [photos], apply)
+    else:
+        _, tail = _graph.split(network, boundary)
+        (features,) = follow(tail, tail.inputs, apply)
+    for layer, copy in copies.values():
+        if getattr(layer, "weights", None):
+            copy.set_weights(layer.get_weights())
+            if hasattr(copy, "finalize_state"):
+                copy.finalize_state()
+    return keras.Model(photos, features, name=network.name)
+
+
+def _free_name(network, name):
+    taken = {layer.name for layer in network.layers}
+    return next(n for n in (name, *(f"{name}_{i}" for i in range(2, 100))) if n not in taken)

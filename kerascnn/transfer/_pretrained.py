@@ -1,0 +1,54 @@
+"""A network as it was before the training, and what was computed from it."""
+
+import json
+
+import numpy as np
+
+from kerascnn import _graph
+from kerascnn.transfer.features import FeatureExtractor
+from kerascnn.transfer.probe import fit_probe
+
+
+class Pretrained:
+    """A network, its features and the linear classifiers on them: each is computed once.
+
+    Keep it, and further trainings on the same photos start at once. They must leave the network
+    as it is then: `fresh_copy` makes one that can be trained.
+
+    Args:
+        network: flat `keras.Model` from photos to features.
+        data: `ImageData`.
+        engine: str. seed: int. progress: bool. See `extract_features`.
+    """
+
+    def __init__(self, network, data, engine="auto", seed=0, progress=False):
+        self.network, self.data = network, data
+        self.boundaries = _graph.stage_boundaries(network)  # before the last stage, the last two
+        self.digest = _graph.weights_digest(network)
+        self.engines = set()  # that computed features
+        self._engine, self._options = engine, {"seed": seed, "progress": progress}
+        self._extractors, self._probes = {}, {}
+
+    def extract(self, name, layers, pooling, views=1, precision="float32"):
+        """{layer: `Features`} of the photos of a split, from one pass; `pooling` for each layer."""
+        key = precision, *layers, *pooling
+        if key not in self._extractors:
+            self._extractors[key] = FeatureExtractor(
+                self.network, layers, pooling=pooling, engine=self._engine, precision=precision
+            )
+        split = getattr(self.data, name)
+        features = self._extractors[key](split, views=views, **self._options)
+        self.engines |= {part.engine for part in features.values()}
+        return features
+
+    def probe(self, layer, features, held, class_weight):
+        """The `Probe` on the features of a layer, of the training and validation photos."""
+        key = layer, len(features), json.dumps(class_weight)
+        if key not in self._probes:
+            train, validation = self.data.train.labels, self.data.validation.labels
+            views = len(features) // len(train)
+            classes = len(self.data.class_names)
+            self._probes[key] = fit_probe(
+                features, np.tile(train, views), (held, validation), classes, class_weight
+            )
+        return self._probes[key]
