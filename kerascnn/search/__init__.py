@@ -2,7 +2,24 @@
 
 import importlib
 
-_MODULES = {}
+_MODULES = {
+    "CrossValidation": "cross_validation",
+    "FromScratch": "from_scratch",
+    "Tuner": "tuner",
+    "best_values": "results",
+    "importance": "_importance",
+    "retrain_best": "results",
+    "trials": "results",
+    "batch_size": "scales",
+    "dropout": "scales",
+    "kernel_size": "scales",
+    "learning_rate": "scales",
+    "momentum": "scales",
+    "num_layers": "scales",
+    "units": "scales",
+    "weight_decay": "scales",
+    "run_workers": "workers",
+}
 
 __all__ = list(_MODULES)
 

@@ -1,0 +1,211 @@
+"""One trial of a search, in this process: build, fit, the best epoch's numbers and weights."""
+
+import copy
+import dataclasses
+import gc
+import json
+import math
+import resource
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import keras
+import keras_tuner
+
+from kerascnn._errors import InputError, NonFiniteError
+from kerascnn._runs import atomic_path
+
+__all__ = ["WEIGHTS", "Study", "attempt", "forget", "load_weights", "run", "trial_folder"]
+
+WEIGHTS = "model.weights.h5"
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """What all trials of a search share: what is built and fitted, how it is scored, and where."""
+
+    hypermodel: keras_tuner.HyperModel
+    objective: keras_tuner.Objective
+    seed: int
+    folder: Path
+    args: tuple = ()
+    kwargs: dict = dataclasses.field(default_factory=dict)
+
+
+def trial_folder(folder, trial):
+    """Where Keras Tuner keeps a trial: <folder>/trial_0003."""
+    return Path(folder, f"trial_{trial}")
+
+
+def attempt(study, trial, hyperparameters, tell):
+    """The outcome of a trial as plain JSON: of `run`, or the error that ended it.
+
+    Args:
+        tell: function (epoch, logs), called after each epoch of a Keras `fit`.
+    """
+    try:
+        _, outcome = run(study, trial, hyperparameters, trial_folder(study.folder, trial), tell)
+    except Exception as error:
+        outcome = _failure(error)
+    forget()
+    # In build and fit a hypermodel may ask for values that nobody declared.
+    return {**outcome, "hyperparameters": hyperparameters.get_config()}
+
+
+def run(study, trial, hyperparameters, folder, tell=lambda epoch, logs: None):
+    """Build and fit the model of a trial; its weights of the best epoch are saved in `folder`.
+
+    Those a `fit` leaves behind count where it returns numbers instead of the model's `History`.
+
+    Returns:
+        (model, outcome): the model as `fit` left it, and a dict of plain JSON.
+    """
+    forget()
+    keras.utils.set_random_seed(study.seed)
+    started = time.perf_counter()
+    model = _built(study, hyperparameters)
+    watch = _Watch(model, study.objective, folder, tell)
+    options = _options(study.kwargs, hyperparameters.values)
+    options["callbacks"] = [*options["callbacks"], watch]
+    results = study.hypermodel.fit(hyperparameters, model, *study.args, **options)
+    metrics, epoch = _scored(results, study.objective)
+    watch.keep_weights(best_epoch=getattr(results, "model", None) is model)
+    score = metrics[study.objective.name]
+    return model, {
+        "status": "FAILED" if math.isnan(score) else "COMPLETED",
+        "message": f"{study.objective.name} is nan" if math.isnan(score) else "",
+        "score": score,
+        "metrics": metrics,
+        "epoch": epoch,
+        "epochs": watch.epochs,
+        "seconds": time.perf_counter() - started,
+        "peak_bytes": _peak_bytes(),
+        "build_config": _build_config(model),
+    }
+
+
+def forget():
+    """Free what the trial before has left in Keras and in Python."""
+    keras.backend.clear_session()
+    gc.collect()
+
+
+def load_weights(model, folder):
+    """Load what a trial saved into a model that was built with the same values."""
+    if not model.built:
+        config = json.loads((folder / "config.json").read_text("utf-8"))
+        model.build_from_config(config["build_config"])
+    model.load_weights(folder / WEIGHTS)
+    return model
+
+
+def _built(study, hyperparameters):
+    model = study.hypermodel.build(hyperparameters)
+    if not isinstance(model, keras.Model):
+        raise InputError(
+            f"`build` of the hypermodel should return a compiled keras.Model, not {model!r}."
+        )
+    earlier = hyperparameters.values.get("tuner/trial_id")
+    if earlier is not None:  # Hyperband trains the best of a round further
+        load_weights(model, trial_folder(study.folder, earlier))
+    return model
+
+
+def _options(kwargs, values):
+    """The arguments of `fit`: quiet, with callbacks of its own, and as long as Hyperband says."""
+    options = {"verbose": 0, **kwargs}
+    options["callbacks"] = copy.deepcopy(list(options.get("callbacks") or []))
+    if "tuner/epochs" in values:
+        options["epochs"] = values["tuner/epochs"]
+        options["initial_epoch"] = values["tuner/initial_epoch"]
+    return options
+
+
+def _scored(results, objective):
+    """The metrics that a trial is judged by, and their epoch: a `History` counts by its best."""
+    epoch = None
+    if isinstance(results, keras.callbacks.History):
+        rows = [dict(zip(results.history, row)) for row in zip(*results.history.values())]
+        rows = [row for row in rows if objective.has_value(row)] or rows[-1:] or [{}]
+        epoch = 0
+        for i, row in enumerate(rows):
+            if objective.has_value(row) and _better(objective, row, rows[epoch]):
+                epoch = i
+        results = rows[epoch]
+    elif not isinstance(results, dict):
+        results = {objective.name: results}
+    metrics = {name: float(value) for name, value in results.items() if _is_number(value)}
+    if not objective.has_value(metrics):
+        raise InputError(
+            f"`fit` gives no {objective.name}, only {', '.join(metrics) or 'nothing'}: choose an "
+            "objective among these, or pass validation data."
+        )
+    return {**metrics, objective.name: objective.get_value(metrics)}, epoch
+
+
+def _better(objective, row, best):
+    value, other = objective.get_value(row), objective.get_value(best)
+    return objective.better_than(value, other) or (math.isnan(other) and not math.isnan(value))
+
+
+def _is_number(value):
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+class _Watch(keras.callbacks.Callback):
+    """Tells each epoch, and keeps the weights of the best one of the model that was built."""
+
+    def __init__(self, built, objective, folder, tell):
+        super().__init__()
+        self.built, self.objective, self.folder, self.tell = built, objective, folder, tell
+        self.epochs = []
+        self._best = None
+        self._partial = folder / ".best.weights.h5"
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {name: float(value) for name, value in (logs or {}).items()}
+        self.epochs.append(row)
+        self.tell(epoch, row)
+        if self.model is not self.built or not self.objective.has_value(row):
+            return
+        if self._best is None or _better(self.objective, row, self._best):
+            self._best = row
+            self.built.save_weights(self._partial)
+
+    def keep_weights(self, best_epoch):
+        """Those of the best epoch, or those that the model has now, become the trial's."""
+        if not (best_epoch and self._best):
+            self.built.save_weights(self._partial)
+        with atomic_path(self.folder / WEIGHTS) as partial:
+            self._partial.replace(partial)
+
+
+def _failure(error):
+    """An outcome; "fatal" where no other trial would fare better."""
+    fatal = isinstance(error, InputError | keras_tuner.errors.FatalError)
+    lines = str(error).strip().splitlines() or [""]
+    said = lines[0] if isinstance(error, InputError) else f"{type(error).__name__}: {lines[0]}"
+    return {
+        "status": "FAILED",
+        "message": said,
+        "traceback": "".join(traceback.format_exception(error)),
+        "fatal": fatal and not isinstance(error, NonFiniteError),
+        "seconds": 0.0,
+    }
+
+
+def _build_config(model):
+    """What a model without an input layer needs before it can load weights, else None."""
+    return None if model.inputs else model.get_build_config()
+
+
+def _peak_bytes():
+    """The most memory that this process has had so far."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
