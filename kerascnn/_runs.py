@@ -14,6 +14,18 @@ from kerascnn._errors import InputError
 CHECKPOINTS = "checkpoints"  # what a run folder keeps when it is not finished
 _PARTIAL = ".partial"  # behind the name of a run folder that is not finished
 
+# Variables by which Keras tells the processes apart that train one model together.
+WORKER, WORKERS = "KERAS_DISTRIBUTION_PROCESS_ID", "KERAS_DISTRIBUTION_NUM_PROCESSES"
+
+
+def is_writer():
+    """Whether checkpoints are this process's to write: of several that train together, the first.
+
+    >>> is_writer()
+    True
+    """
+    return int(os.environ.get(WORKER, 0)) == 0
+
 
 @contextlib.contextmanager
 def atomic_path(path):

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from kerascnn._errors import InputError
-from kerascnn._runs import write_json
+from kerascnn._runs import is_writer, write_json
 
 __all__ = ["changed_photos", "keep_photos"]
 
@@ -16,7 +16,7 @@ def keep_photos(folder, data):
 
     It only makes a message better, so a disk that refuses is nobody's trouble here.
     """
-    if hasattr(data, "manifest"):
+    if hasattr(data, "manifest") and is_writer():
         try:
             write_json(Path(folder, _NAME), data.manifest())
         except (InputError, OSError):

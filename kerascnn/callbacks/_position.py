@@ -20,7 +20,8 @@ class Positioned(keras.utils.PyDataset):
     """The batches of `source`, in the epoch and from the step that `move` says.
 
     Keras fixes the length of an epoch before it calls anybody, so the batches that are done are
-    still given, each as a single row that costs next to nothing and that nobody trains on.
+    still given, each as a single row that costs next to nothing and that nobody trains on (or as
+    many as this process has devices, if the source is shared out: `rows_at_least`).
     """
 
     def __init__(self, source):
@@ -52,7 +53,8 @@ class Positioned(keras.utils.PyDataset):
             return self.source.batch(self.epoch, index)
         if self._row is None:
             batch = self.source.batch(self.epoch, index)
-            self._row = keras.tree.map_structure(lambda part: part[:1], batch)
+            few = getattr(self.source, "rows_at_least", 1)
+            self._row = keras.tree.map_structure(lambda part: part[:few], batch)
         return self._row
 
     def check_use(self):

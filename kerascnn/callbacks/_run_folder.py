@@ -6,8 +6,8 @@ import weakref
 from pathlib import Path
 
 from kerascnn._errors import InputError
-from kerascnn._runs import lock
-from kerascnn.callbacks import _checkpoint
+from kerascnn._runs import is_writer, lock
+from kerascnn.callbacks import _checkpoint, _together
 
 __all__ = ["RunFolder"]
 
@@ -16,7 +16,7 @@ _owners = weakref.WeakValueDictionary()  # path -> the `RunFolder` of this proce
 
 
 class RunFolder:
-    """Checkpoints in one folder.
+    """Checkpoints in one folder. Of several processes that train one model, the first writes them.
 
     Attributes:
         path: of the folder.
@@ -70,9 +70,10 @@ class RunFolder:
         before = _owners.get(folder)
         if before is not None:
             before.release()  # of a fit in this process that ended by an error
-        with _checkpoint.said_in_words(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            self._open.enter_context(lock(folder))
+        if is_writer():
+            with _checkpoint.said_in_words(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                self._open.enter_context(lock(folder))
         _owners[folder] = self
         if not self.looked:
             self.look()
@@ -81,13 +82,17 @@ class RunFolder:
                 f"The checkpoints in {self.path} are not those that Resume found: they were "
                 "changed meanwhile. Make a new Resume, and call fit again."
             )
-        _checkpoint.sweep(folder)
+        if is_writer():
+            _checkpoint.sweep(folder)
+        _together.agree(self.found, folder)
         found, self.found = self.found, None  # its memory is not held for all of the training
         self._paused = self.looked = False
         return found
 
     def save(self, checkpoint):
         """Write a checkpoint; whether it worked. A trouble is told once, and its end."""
+        if not is_writer():
+            return False
         try:
             self.newest = _checkpoint.save(self.path, checkpoint, before=self.newest)
         except InputError as error:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from kerascnn._errors import InputError, NonFiniteError
+from kerascnn.callbacks import _together
 from kerascnn.callbacks._checkpoint import Checkpoint
 from kerascnn.callbacks._forwarding import Forwarding
 from kerascnn.callbacks._identity import differences, identity
@@ -45,7 +46,8 @@ class Resume(Forwarding):
     (`keras.random.normal(..., seed=None)` outside of layers), optimisers other than
     `model.optimizer`, and what a callback holds beside plain values, unless it has `get_state()`
     and `set_state(state)`. `CSVLogger` needs `append=True`, and writes a row twice if the process
-    dies just behind it. On JAX the data has one worker.
+    dies just behind it. On JAX the data has one worker. Of several processes (`kc.distribute`) the
+    first writes and all read, so that on several machines the folder is on a disk they share.
 
     Args:
         directory: str or path of a folder of this run's own; `fit` makes it.
@@ -188,6 +190,7 @@ class Resume(Forwarding):
                 self._tell_history()
             super().on_train_end(logs)
             self._stop_if_asked()
+            _together.wait()
         self._release()
 
     # --- is this the run that was begun ------------------------------------------------------

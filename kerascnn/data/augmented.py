@@ -72,9 +72,21 @@ class Augmented(EpochCounter):
         super().__getitem__(index)
         return self.batch(self.epoch, index)
 
-    def batch(self, epoch, index):
-        """Batch `index` of epoch `epoch`: (images, labels) as of the split, augmented."""
-        chosen = self.source.numbers(epoch, index)
+    def numbers(self, epoch, index):
+        """The photos' numbers in batch `index` of epoch `epoch`, as `Split.numbers`."""
+        return self.source.numbers(epoch, index)
+
+    def batch(self, epoch, index, rows=slice(None)):
+        """Batch `index` of epoch `epoch`: (images, labels) as of the split, augmented.
+
+        `rows` are those that are wanted of it; Keras's layers draw for the batch as a whole.
+        """
+        if not all(hasattr(layer, "augment_numpy") for layer in self.layers):
+            images, labels = self._made(epoch, index, self.numbers(epoch, index))
+            return images[rows], labels[rows]
+        return self._made(epoch, index, self.numbers(epoch, index)[rows])
+
+    def _made(self, epoch, index, chosen):
         images, labels = self.source.images(chosen), self.source.targets(chosen)
         seeds = image_seeds(self.source.seed, epoch, chosen)
         draw = generator(self.source.seed, "augment", int(epoch), int(index))

@@ -2,7 +2,15 @@
 
 import importlib
 
-_MODULES = {}
+_MODULES = {
+    "start": "starting",
+    "worker": "starting",
+    "num_workers": "starting",
+    "shard": "sharding",
+    "mirrored": "mirroring",
+    "synchronized": "mirroring",
+    "launch": "launching",
+}
 
 __all__ = list(_MODULES)
 
