@@ -49,7 +49,11 @@ _SUBPACKAGES = (
     "weights",
 )
 
-_FUNCTIONS = {"releasable": "_steps", "reproducible": "_random"}
+_FUNCTIONS = {
+    "releasable": "_steps",
+    "reproducible": "_random",
+    "tune_compute": "compute.tune",
+}
 
 __all__ = ["InputError", "NonFiniteError", "load_model", *_FUNCTIONS, *_SUBPACKAGES]
 

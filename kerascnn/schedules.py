@@ -34,6 +34,7 @@ __all__ = [
     "OneCycle",
     "RobbinsMonro",
     "Scaled",
+    "Stretched",
     "WarmUp",
     "robbins_monro",
     "simulate",
@@ -255,6 +256,43 @@ class Scaled(_Schedule):
     @classmethod
     def from_config(cls, config):
         return cls(_deserialized(config["schedule"]), config["scale"])
+
+
+@_register
+class Stretched(_Schedule):
+    """`schedule`, each of its steps held for several: as many as make one update.
+
+    Keras counts every batch as a step, so with `gradient_accumulation_steps` a schedule would be
+    through too early: after 1 / gradient_accumulation_steps of its updates.
+
+    Args:
+        schedule: a Keras schedule.
+        times: int >= 1.
+
+    Call arguments:
+        step: int scalar >= 0.
+
+    Raises:
+        InputError: `times` is no positive int.
+
+    >>> halving = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
+    >>> [float(Stretched(halving, 4)(step)) for step in (0, 3, 4)]
+    [0.1..., 0.1..., 0.05...]
+    """
+
+    def __init__(self, schedule, times):
+        super().__init__()
+        self.schedule, self.times = _schedule_or_rate(schedule), _count(times, "times")
+
+    def __call__(self, step):
+        return _rate(self.schedule, ops.floor_divide(step, self.times))
+
+    def get_config(self):
+        return {"schedule": _serialized(self.schedule), "times": self.times}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(_deserialized(config["schedule"]), config["times"])
 
 
 def simulate(schedule, steps):

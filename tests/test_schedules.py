@@ -85,6 +85,13 @@ def test_scaled(rate, scale):
     assert_is(schedules.Scaled(schedule, scale), lambda step: scale * rate / (1 + 0.1 * step))
 
 
+@few
+@given(RATES, draw.integers(1, 9))
+def test_stretched(rate, times):
+    schedule = schedules.Stretched(S.InverseTimeDecay(rate, 1, 0.1), times)
+    assert_is(schedule, lambda step: rate / (1 + 0.1 * (step // times)))
+
+
 N = 7  # steps an epoch
 FROM_KERAS = {  # the table in the module's docstring
     "halved every 10 epochs": (
@@ -130,6 +137,7 @@ OURS = {
     "InverseSquareRootDecay": lambda: schedules.InverseSquareRootDecay(0.1, 5, True),
     "OneCycle": lambda: schedules.OneCycle(0.1, 20, 0.3),
     "Scaled": lambda: schedules.Scaled(S.CosineDecay(0.1, 9), 0.5),
+    "Stretched": lambda: schedules.Stretched(S.CosineDecay(0.1, 9), 3),
     "WarmUp": lambda: schedules.WarmUp(schedules.OneCycle(0.1, 12), 4),
 }
 
@@ -203,6 +211,7 @@ def test_robbins_monro(name):
         (lambda: schedules.WarmUp(0.1, 5, start=-1), "start must not be negative"),
         (lambda: schedules.Chain([0.1, 0.2], [5, 5]), "every schedule but the last"),
         (lambda: schedules.Scaled(0.1, 0.0), "scale must be a number above 0"),
+        (lambda: schedules.Stretched(S.CosineDecay(0.1, 9), 0), "times must be an int >= 1"),
         (lambda: schedules.simulate(0.1, -4), "steps must be an int >= 1"),
     ],
 )

@@ -2,7 +2,11 @@
 
 import importlib
 
-_MODULES = {}
+_MODULES = {
+    "ComputeChoice": "choice",
+    "to_precision": "precision",
+    "tune_compute": "tune",
+}
 
 __all__ = list(_MODULES)
 
