@@ -1,0 +1,121 @@
+"""Cross-validated trials: each fold is a training of its own, the score is their mean."""
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+
+import kerascnn as kc
+from kerascnn.search import CrossValidation, FromScratch
+
+
+@pytest.fixture(scope="module")
+def data():
+    images = np.random.default_rng(0).integers(256, size=(60, 6, 6), dtype="uint8")
+    images[::2, 2:4] //= 4
+    return kc.data.from_arrays(images, [0, 1] * 30)
+
+
+class Sums(keras_tuner.HyperModel):
+    """Not a network's training, but arithmetic that can be done again here."""
+
+    def __init__(self, data, result):
+        super().__init__()
+        self.data, self.result = data, result
+
+    def with_data(self, data):
+        return Sums(data, self.result)
+
+    def declare_hyperparameters(self, hp):
+        hp.Float("scale", 1.0, 3.0, default=2.0)
+
+    def build(self, hp):
+        model = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Flatten()])
+        model.compile(loss="mse")
+        return model
+
+    def fit(self, hp, model, callbacks=(), **options):
+        for callback in callbacks:
+            callback(model)
+        return self.result(hp["scale"], sorted(self.data.validation.paths))
+
+
+def total(scale, paths):
+    return scale * sum(int(path.split("/")[1]) for path in paths)
+
+
+def history(scale, paths):
+    """Three epochs; the second is the best."""
+    found, middle = keras.callbacks.History(), total(scale, paths)
+    found.history = {
+        "val_accuracy": [middle - 1, middle, middle - 2],
+        "val_loss": [3.0, 5.0, 4.0],
+    }
+    return found
+
+
+def default(space):
+    hp = keras_tuner.HyperParameters()
+    space.declare_hyperparameters(hp)
+    return hp
+
+
+FORMS = {
+    "float": total,
+    "dict": lambda scale, paths: {"val_accuracy": total(scale, paths), "val_loss": 5.0},
+    "history": history,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_score_is_the_mean_over_the_folds(data, form):
+    space = CrossValidation(Sums(data, FORMS[form]), folds=3, seed=2)
+    hp, called = default(space), []
+    model = space.build(hp)
+    found = space.fit(hp, model, callbacks=[called.append])
+    wanted = [total(2.0, part.validation.paths) for part in kc.data.folds(data, 3, seed=2)]
+    assert [found[f"val_accuracy_fold{i}"] for i in range(3)] == wanted
+    assert found["val_accuracy"] == pytest.approx(np.mean(wanted))
+    assert found["val_accuracy_std"] == pytest.approx(np.std(wanted, ddof=1))
+    assert form == "float" or found["val_loss"] == 5.0
+    assert called == [model]  # the Tuner's callbacks see, and save, fold 0
+
+
+def test_for_a_loss_the_lowest_epoch_counts(data):
+    space = CrossValidation(Sums(data, history), folds=2, objective="val_loss")
+    found = space.fit(default(space), None)
+    assert (found["val_loss"], found["val_loss_fold1"], found["val_loss_std"]) == (3.0, 3.0, 0.0)
+
+
+def test_space_data_and_fingerprint_are_those_of_the_hypermodel(data):
+    inner = FromScratch(data, epochs=1)
+    space = CrossValidation(inner, folds=2)
+    assert default(space).get_config() == default(inner).get_config()
+    assert space.data is data
+    assert space.fingerprint()["space"] == inner.fingerprint()
+    other = space.with_data(kc.data.folds(data, 2)[1])
+    assert other.fingerprint() != space.fingerprint() and other.folds == 2
+    assert CrossValidation(Sums(data, total), 2).fingerprint()["space"] == {}
+
+
+def test_members_have_seen_other_photos_each_and_stand_at_their_best_epoch(data):
+    inner = FromScratch(data, epochs=4, max_blocks=1)
+    space = CrossValidation(inner, folds=2)
+    hp = default(space)
+    keras.utils.set_random_seed(0)
+    score = space.fit(hp, space.build(hp))
+    keras.utils.set_random_seed(0)
+    members = space.members(hp)
+    found = []
+    for member, part in zip(members, kc.data.folds(data, 2)):
+        found.append(member.evaluate(part.validation, verbose=0, return_dict=True)["accuracy"])
+    assert found[0] == pytest.approx(score["val_accuracy_fold0"], abs=1e-6)
+    weights = [member.get_weights()[0] for member in members]
+    assert np.abs(weights[0] - weights[1]).max() > 1e-3
+    assert kc.ensembles.ensemble(members).output_shape == (None, 2)
+
+
+def test_a_trial_that_goes_on_from_another_is_refused(data):
+    space = CrossValidation(Sums(data, total), 2)
+    with pytest.raises(kc.InputError, match='oracle="random"'):
+        space.fit(default(space), None, initial_epoch=2)
