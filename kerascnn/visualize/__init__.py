@@ -22,6 +22,7 @@ from kerascnn.visualize.plot import plot_graph, plot_stages
 from kerascnn.visualize.rates import plot_range_test, plot_schedules
 from kerascnn.visualize.resolutions import Slab, Stage, stage_layout, stages
 from kerascnn.visualize.saliency import saliency, smooth_grad
+from kerascnn.visualize.searches import plot_importance, plot_parallel_coordinates
 from kerascnn.visualize.style_transfer import gram_matrix, style_transfer
 from kerascnn.visualize.top_losses import TopLoss, plot_top_losses, top_losses
 
@@ -51,8 +52,10 @@ __all__ = [
     "plot_feature_maps",
     "plot_graph",
     "plot_images",
+    "plot_importance",
     "plot_initialization",
     "plot_maps",
+    "plot_parallel_coordinates",
     "plot_range_test",
     "plot_reliability",
     "plot_schedules",
