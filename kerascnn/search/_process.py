@@ -15,7 +15,7 @@ import keras
 from kerascnn._errors import InputError
 from kerascnn._random import is_reproducible
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "process_settings"]
 
 _GROWTH = 1.2  # memory after a trial, against that after the second, at which a worker is replaced
 _SETTLED = 2  # the first trials fill caches that stay
@@ -86,7 +86,7 @@ class Worker:
 
     def _introduce(self, sent):
         try:
-            self._connection.send_bytes(pickle.dumps((_settings(self._study.seed), sent)))
+            self._connection.send_bytes(pickle.dumps((process_settings(self._study.seed), sent)))
             word, why = self._connection.recv()
         except (EOFError, OSError):
             word, why = "refused", self._death()["message"]
@@ -102,8 +102,9 @@ class Worker:
         with lines:
             for line in lines:
                 text = line.decode(errors="backslashreplace")
-                self._last.append(text)
-                sys.stderr.write(text)
+                if not text.startswith("Extension modules:"):  # all that a crashed process had
+                    self._last.append(text)
+                    sys.stderr.write(text)
 
     def _death(self):
         """The outcome of a trial that ended its process."""
@@ -121,7 +122,6 @@ class Worker:
             "message": message,
             "traceback": "".join([f"{message}; its last lines:\n", *self._last]),
             "fatal": False,
-            "seconds": 0.0,
         }
 
 
@@ -144,7 +144,7 @@ def _dumped(study):
         ) from error
 
 
-def _settings(seed):
+def process_settings(seed):
     """What a process has been told about Keras, plain."""
     threads = None
     if keras.backend.backend() == "tensorflow":

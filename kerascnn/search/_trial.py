@@ -16,10 +16,22 @@ import keras_tuner
 
 from kerascnn._errors import InputError, NonFiniteError
 from kerascnn._runs import atomic_path
+from kerascnn._steps import releasable
 
-__all__ = ["WEIGHTS", "Study", "attempt", "forget", "load_weights", "run", "trial_folder"]
+__all__ = [
+    "BEST_SO_FAR",
+    "WEIGHTS",
+    "Study",
+    "attempt",
+    "best_epoch",
+    "forget",
+    "load_weights",
+    "run",
+    "trial_folder",
+]
 
 WEIGHTS = "model.weights.h5"
+BEST_SO_FAR = ".best.weights.h5"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +94,7 @@ def run(study, trial, hyperparameters, folder, tell=lambda epoch, logs: None):
         "epochs": watch.epochs,
         "seconds": time.perf_counter() - started,
         "peak_bytes": _peak_bytes(),
-        "build_config": _build_config(model),
+        "build_config": model.get_build_config(),  # some models need it to load their weights
     }
 
 
@@ -110,7 +122,7 @@ def _built(study, hyperparameters):
     earlier = hyperparameters.values.get("tuner/trial_id")
     if earlier is not None:  # Hyperband trains the best of a round further
         load_weights(model, trial_folder(study.folder, earlier))
-    return model
+    return releasable(model)
 
 
 def _options(kwargs, values):
@@ -128,12 +140,7 @@ def _scored(results, objective):
     epoch = None
     if isinstance(results, keras.callbacks.History):
         rows = [dict(zip(results.history, row)) for row in zip(*results.history.values())]
-        rows = [row for row in rows if objective.has_value(row)] or rows[-1:] or [{}]
-        epoch = 0
-        for i, row in enumerate(rows):
-            if objective.has_value(row) and _better(objective, row, rows[epoch]):
-                epoch = i
-        results = rows[epoch]
+        results, epoch = best_epoch(rows, objective)
     elif not isinstance(results, dict):
         results = {objective.name: results}
     metrics = {name: float(value) for name, value in results.items() if _is_number(value)}
@@ -143,6 +150,16 @@ def _scored(results, objective):
             "objective among these, or pass validation data."
         )
     return {**metrics, objective.name: objective.get_value(metrics)}, epoch
+
+
+def best_epoch(rows, objective):
+    """(metrics, number) of the epoch that an objective finds best, of [{metric: float}]."""
+    rows = [row for row in rows if objective.has_value(row)] or rows[-1:] or [{}]
+    best = 0
+    for i, row in enumerate(rows):
+        if objective.has_value(row) and _better(objective, row, rows[best]):
+            best = i
+    return rows[best], best
 
 
 def _better(objective, row, best):
@@ -166,14 +183,16 @@ class _Watch(keras.callbacks.Callback):
         self.built, self.objective, self.folder, self.tell = built, objective, folder, tell
         self.epochs = []
         self._best = None
-        self._partial = folder / ".best.weights.h5"
+        self._partial = folder / BEST_SO_FAR
 
     def on_epoch_end(self, epoch, logs=None):
         row = {name: float(value) for name, value in (logs or {}).items()}
         self.epochs.append(row)
-        self.tell(epoch, row)
-        if self.model is not self.built or not self.objective.has_value(row):
-            return
+        if self.model is self.built and self.objective.has_value(row):
+            self._keep_best(row)
+        self.tell(epoch, row)  # last: who is told may end this process
+
+    def _keep_best(self, row):
         if self._best is None or _better(self.objective, row, self._best):
             self._best = row
             self.built.save_weights(self._partial)
@@ -196,13 +215,7 @@ def _failure(error):
         "message": said,
         "traceback": "".join(traceback.format_exception(error)),
         "fatal": fatal and not isinstance(error, NonFiniteError),
-        "seconds": 0.0,
     }
-
-
-def _build_config(model):
-    """What a model without an input layer needs before it can load weights, else None."""
-    return None if model.inputs else model.get_build_config()
 
 
 def _peak_bytes():

@@ -1,5 +1,6 @@
 """The process in which trials run: started by `_process`, with which it talks over a socket."""
 
+import contextlib
 import faulthandler
 import os
 import pickle
@@ -7,10 +8,9 @@ import queue
 import signal
 import threading
 from multiprocessing.connection import Connection
+from pathlib import Path
 
-from kerascnn._console import native_messages_aside
-
-__all__ = ["main"]
+__all__ = ["apply_settings", "main"]
 
 
 def main(descriptor):
@@ -20,9 +20,9 @@ def main(descriptor):
     requests = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, requests), daemon=True).start()
     settings, study = pickle.loads(requests.get())
-    with native_messages_aside():
-        _apply(settings)
-    faulthandler.enable()
+    with _silence():
+        apply_settings(settings)
+    faulthandler.enable(all_threads=False)
     import cloudpickle
 
     try:
@@ -60,7 +60,21 @@ def _listen(connection, requests):
         os._exit(0)
 
 
-def _apply(settings):
+@contextlib.contextmanager
+def _silence():
+    """Without what backends print when they start; `_console` has it for a process of the user's,
+    whose Python goes on printing meanwhile."""
+    shown = os.dup(2)
+    with Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(shown, 2)
+        os.close(shown)
+
+
+def apply_settings(settings):
     """Start Keras, to compute as the parent would."""
     import keras
 
@@ -74,6 +88,8 @@ def _apply(settings):
         inside, between = settings["threads"]
         tf.config.threading.set_intra_op_parallelism_threads(inside)
         tf.config.threading.set_inter_op_parallelism_threads(between)
+        # Every trial is traced anew, and should be.
+        tf.get_logger().addFilter(lambda record: "retracing" not in record.getMessage())
     if settings["reproducible"]:
         from kerascnn._random import reproducible
 

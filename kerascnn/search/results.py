@@ -76,7 +76,7 @@ def retrain_best(hypermodel, directory, rank=0, *fit_args, **fit_kwargs):
     >>> model, metrics = retrain_best(hypermodel, "search/")  # doctest: +SKIP
     """
     from kerascnn.search import _settings, _trial
-    from kerascnn.search.tuner import as_hypermodel, declared_space
+    from kerascnn.search._hypermodels import as_hypermodel, declared_space
 
     folder = Path(directory)
     found = ranked(folder)

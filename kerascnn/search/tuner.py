@@ -5,6 +5,7 @@ import io
 import math
 import os
 import shutil
+import time
 import warnings
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import keras_tuner
 from kerascnn._errors import InputError
 from kerascnn._runs import lock, said_simply, write_json
 from kerascnn.search import _settings
+from kerascnn.search._hypermodels import as_hypermodel, declared_space
 from kerascnn.search._oracles import Status, make_oracle, sturdy
 from kerascnn.search._process import Worker
 from kerascnn.search._progress import Progress
@@ -135,7 +137,7 @@ class Tuner(keras_tuner.Tuner):
             self._run = _here(study)
             if self.isolate:
                 self._run = held.enter_context(Worker(study)).run
-            self._search()
+            self._search(study)
 
     def run_trial(self, trial, *fit_args, **fit_kwargs):
         """The outcome of a trial, of which all files but the oracle's are written."""
@@ -143,7 +145,9 @@ class Tuner(keras_tuner.Tuner):
         def tell(epoch, logs):
             self._progress.epoch(trial.trial_id, epoch, logs)
 
+        started = time.perf_counter()
         outcome = self._run(trial.trial_id, trial.hyperparameters, tell)
+        outcome.setdefault("seconds", time.perf_counter() - started)  # of one that failed
         space = keras_tuner.HyperParameters.from_config(outcome.pop("hyperparameters"))
         trial.hyperparameters = space
         folder = trial_folder(self._folder, trial.trial_id)
@@ -196,7 +200,7 @@ class Tuner(keras_tuner.Tuner):
             _settings.write(self._folder, found)
         self.save()
 
-    def _search(self):
+    def _search(self, study):
         trial = None
         try:
             while (trial := self.oracle.create_trial(self.tuner_id)).status != Status.STOPPED:
@@ -234,36 +238,6 @@ class Tuner(keras_tuner.Tuner):
             return
         if not any(row["status"] == "COMPLETED" for row in trials(self._folder)):
             raise InputError(outcome["message"])
-
-
-def as_hypermodel(hypermodel):
-    """A `keras_tuner.HyperModel` as it is, a function as one."""
-    if isinstance(hypermodel, keras_tuner.HyperModel):
-        return hypermodel
-    if not callable(hypermodel):
-        raise InputError(
-            "The hypermodel should be a keras_tuner.HyperModel, or a function of its "
-            f"HyperParameters that returns a compiled model, not {hypermodel!r}."
-        )
-    return _Built(hypermodel)
-
-
-class _Built(keras_tuner.HyperModel):
-    def __init__(self, function):
-        self.function = function
-        super().__init__()
-
-    def build(self, hp):
-        return self.function(hp)
-
-
-def declared_space(hypermodel):
-    """What `declare_hyperparameters` declares; None where a hypermodel leaves it as it is."""
-    if type(hypermodel).declare_hyperparameters is keras_tuner.HyperModel.declare_hyperparameters:
-        return None
-    space = keras_tuner.HyperParameters()
-    hypermodel.declare_hyperparameters(space)
-    return space
 
 
 def _here(study):
