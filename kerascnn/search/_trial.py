@@ -9,6 +9,7 @@ import resource
 import sys
 import time
 import traceback
+import warnings
 from pathlib import Path
 
 import keras
@@ -109,7 +110,9 @@ def load_weights(model, folder):
     if not model.built:
         config = json.loads((folder / "config.json").read_text("utf-8"))
         model.build_from_config(config["build_config"])
-    model.load_weights(folder / WEIGHTS)
+    with warnings.catch_warnings():  # an optimizer that has not trained yet has no place for more
+        warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+        model.load_weights(folder / WEIGHTS)
     return model
 
 

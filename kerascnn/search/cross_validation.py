@@ -1,5 +1,7 @@
 """Trials that are scored by cross-validation: the mean over folds in place of one split."""
 
+import sys
+
 import keras
 import keras_tuner
 import numpy as np
@@ -17,8 +19,8 @@ class CrossValidation(keras_tuner.HyperModel):
     those of `kerascnn.data.folds`: stratified, over the training and validation photos, and photos
     that look alike share one; the test photos stay unseen. All trials have the same folds.
 
-    A trial has one network for each fold. The one that Keras Tuner gets, watches by its callbacks
-    and saves is that of fold 0: `get_best_models` gives it, and `members` gives all of them.
+    A trial has one network for each fold. The one that the tuner gets, watches by its callbacks and
+    saves is that of fold 0: `get_best_models` gives it, and `members` gives all of them.
 
     Args:
         hypermodel: `keras_tuner.HyperModel` with an attribute `data` (`ImageData`) and a method
@@ -79,7 +81,8 @@ class CrossValidation(keras_tuner.HyperModel):
         Beside the mean of each metric, `val_accuracy_std` is the spread of the objective over the
         folds (divisor: folds - 1), `val_accuracy_fold0`, ... what each fold has.
 
-        `model` trains on fold 0, and it alone with `callbacks`, which may save it.
+        `model` trains on fold 0, and it alone with `callbacks`, which may save it; it ends with the
+        weights of its best epoch.
 
         Raises:
             InputError: the trial is to go on from another one, as those of Hyperband do.
@@ -89,9 +92,12 @@ class CrossValidation(keras_tuner.HyperModel):
                 "Folds are trained from the start, and Hyperband's trials go on from earlier ones. "
                 'Search with oracle="random" or "bayesian".'
             )
-        found = [self._trained(0, hp, model, *args, callbacks=callbacks, **options)]
-        for i in range(1, self.folds):
-            found.append(self._trained(i, hp, self.spaces[i].build(hp), *args, **options))
+        options |= {"callbacks": callbacks}
+        found = [self._trained(0, hp, model, *args, **options)]
+        options["callbacks"] = ()
+        for number in range(1, self.folds):
+            other = self.spaces[number].build(hp)
+            found.append(self._trained(number, hp, other, *args, **options))
         mean = {name: float(np.mean([own[name] for own in found])) for name in found[0]}
         each = [own[self.objective] for own in found]
         spread = {f"{self.objective}_std": float(np.std(each, ddof=1))}
@@ -109,25 +115,24 @@ class CrossValidation(keras_tuner.HyperModel):
         Returns:
             List of `keras.Model`s, one for each fold.
         """
-        models = []
-        for space in self.spaces:
-            model = space.build(hp)
-            best = keras.callbacks.EarlyStopping(
-                self.objective, patience=10**9, mode=self._mode, restore_best_weights=True
-            )
-            space.fit(hp, model, *args, callbacks=[best], **options)
-            models.append(model)
+        models = [space.build(hp) for space in self.spaces]
+        for number, model in enumerate(models):
+            self._trained(number, hp, model, *args, **options)
         return models
 
-    @property
-    def _mode(self):
-        return "min" if self.objective.endswith("loss") else "max"
-
-    def _trained(self, number, hp, model, *args, **options):
-        """{metric: float} of a fold, at the epoch that is best by the objective."""
-        found = self.spaces[number].fit(hp, model, *args, **options)
+    def _trained(self, number, hp, model, *args, callbacks=(), **options):
+        """{metric: float} of a fold at its best epoch, whose weights the model keeps."""
+        lowest = self.objective.endswith("loss")
+        keep_best = keras.callbacks.EarlyStopping(
+            self.objective,
+            patience=sys.maxsize,
+            mode="min" if lowest else "max",
+            restore_best_weights=True,
+        )
+        callbacks = [*callbacks, keep_best]
+        found = self.spaces[number].fit(hp, model, *args, callbacks=callbacks, **options)
         if isinstance(found, keras.callbacks.History):
-            values = found.history[self.objective]
-            best = int(np.argmin(values) if self._mode == "min" else np.argmax(values))
+            values = np.array(found.history[self.objective]) * (-1 if lowest else 1)
+            best = int(np.argmax(np.where(np.isnan(values), -np.inf, values)))
             return {name: float(values[best]) for name, values in found.history.items()}
         return found if isinstance(found, dict) else {self.objective: float(found)}
