@@ -4,6 +4,7 @@ import importlib
 
 _MODULES = {
     "CrossValidation": "cross_validation",
+    "FineTuning": "fine_tuning",
     "FromScratch": "from_scratch",
     "Tuner": "tuner",
     "best_values": "results",
@@ -19,6 +20,7 @@ _MODULES = {
     "units": "scales",
     "weight_decay": "scales",
     "run_workers": "workers",
+    "with_ray": "ray_tune",
 }
 
 __all__ = list(_MODULES)

@@ -3,7 +3,6 @@
 import keras
 
 from kerascnn import _graph
-from kerascnn._calls import follow
 from kerascnn._errors import InputError
 from kerascnn.layers import check_value_range
 from kerascnn.transfer.backbones import backbone as build_backbone
@@ -12,11 +11,7 @@ from kerascnn.transfer.backbones import backbone as build_backbone
 def network_for(backbone, weights, data):
     """The network to adapt; of one that was passed a copy, so that it stays as it is."""
     if isinstance(backbone, keras.Model):
-        network = keras.models.clone_model(backbone)
-        network.set_weights(backbone.get_weights())
-        for layer in network.layers:
-            if isinstance(layer, keras.layers.Normalization) and layer.weights:
-                layer.finalize_state()  # what it computes with is not among its weights
+        network = copy_of(backbone)
     else:
         height, width, channels = data.image_shape
         network = build_backbone(backbone, weights, image_size=(height, width), channels=channels)
@@ -29,6 +24,16 @@ def network_for(backbone, weights, data):
         some = range(min(32, data.train.num_photos))
         check_value_range(network, data.train.images(some))
     return network
+
+
+def copy_of(network):
+    """The same network with layers of its own: training it leaves the first as it is."""
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    for layer in copy.layers:
+        if isinstance(layer, keras.layers.Normalization) and layer.weights:
+            layer.finalize_state()  # what it computes with is not among its weights
+    return copy
 
 
 def with_head(network, layer, num_classes, recipe, seed):
@@ -62,35 +67,6 @@ def head_of(model, recipe):
     """What `with_head` put behind the features, as a model that shares its layers."""
     count = 1 + bool(recipe.hidden_units) + bool(recipe.dropout)
     return keras.Model(model.layers[-count].input, model.output, name=f"{model.name}_head")
-
-
-def fresh_copy(network, boundary):
-    """The same network with layers of its own after a boundary; those before it are shared.
-
-    Args:
-        network: flat functional `keras.Model`.
-        boundary: name of a layer at which it can be cut, or None: all layers are copied.
-    """
-    copies = {}
-
-    def apply(name, layer, args, kwargs):
-        if id(layer) not in copies:
-            copies[id(layer)] = layer, type(layer).from_config(layer.get_config())
-        return copies[id(layer)][1](*args, **kwargs)
-
-    photos = network.inputs[0]
-    if boundary is None:
-        photos = keras.Input(batch_shape=photos.shape, dtype=photos.dtype, name=photos.name)
-        (features,) = follow(network, [photos], apply)
-    else:
-        _, tail = _graph.split(network, boundary)
-        (features,) = follow(tail, tail.inputs, apply)
-    for layer, copy in copies.values():
-        if getattr(layer, "weights", None):
-            copy.set_weights(layer.get_weights())
-            if hasattr(copy, "finalize_state"):
-                copy.finalize_state()
-    return keras.Model(photos, features, name=network.name)
 
 
 def _free_name(network, name):

@@ -42,7 +42,7 @@ class Job:
         self.recipe = recipe or Recipe()
         self.verbose = verbose
         self.checkpoints = checkpoints  # folder, or None
-        self.watch = watch  # further callbacks of every training
+        self.watch = list(watch)  # callbacks of every training in place of the doctor
         self.history, self.stages, self.timings, self.tables = [], [], {}, []
         self.watched = []  # findings in training
         self.class_weight = _training.class_weight(config["class_weight"], data.train)
@@ -105,12 +105,10 @@ class Job:
         """The layer after which the last stages train; None if the network has no stage before."""
         if self.config["strategy"] in ("probe", "head"):
             return None
-        boundaries, wanted = self.pretrained.boundaries, self.recipe.num_stages
-        if wanted <= len(boundaries):
-            return boundaries[wanted - 1]
-        if self.config["strategy"] == "partial" or wanted > 1:
-            _graph.freeze_boundary(self.pretrained.network, wanted)  # says why not
-        return None
+        boundaries = self.pretrained.boundaries
+        if not boundaries and self.config["strategy"] == "partial":
+            _graph.freeze_boundary(self.network)  # says why not
+        return boundaries[: self.recipe.num_stages][-1] if boundaries else None
 
     def decide(self):
         strategy, self.layers = self.config["strategy"], [None]
@@ -265,10 +263,11 @@ class Job:
         say = lambda line: self.say(f"{stage}: {line}")  # noqa: E731
         with self.timed(stage):
             try:
-                rows = _training.fit(
-                    model, batches, held, rate, self.config["epochs"], say, checkpoints,
-                    [doctor, *self.watch], self.recipe, stage != "head" and self.groups(),
-                )  # fmt: skip
+                with _training.on_devices(model, self.config.get("distribute")) as trained:
+                    rows = _training.fit(
+                        trained, batches, held, rate, self.config["epochs"], say, checkpoints,
+                        self.watch or [doctor], self.recipe, stage != "head" and self.groups(),
+                    )  # fmt: skip
                 guess = _training.predict(model, held)
             except NonFiniteError as error:
                 if must:

@@ -13,6 +13,11 @@ def check_engine(engine, precision):
         raise InputError("precision='bfloat16' needs engine='openvino' (or 'auto').")
 
 
+def check_distribute(distribute):
+    """Refuse an unknown way to use several devices."""
+    one_of(distribute, ("none", "mirrored"), "distribute")
+
+
 def check_training(strategy, epochs, learning_rate, seed, views="auto", class_weight="auto"):
     """Refuse options of `finetune` that are out of range."""
     one_of(strategy, STRATEGIES, "strategy")

@@ -13,7 +13,7 @@ class Pretrained:
     """A network, its features and the linear classifiers on them: each is computed once.
 
     Keep it, and further trainings on the same photos start at once. They must leave the network
-    as it is then: `fresh_copy` makes one that can be trained.
+    as it is then: `copy_of` makes one that can be trained.
 
     Args:
         network: flat `keras.Model` from photos to features.

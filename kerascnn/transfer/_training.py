@@ -1,5 +1,6 @@
 """One stage of training by gradients: its batches, its fit, its history."""
 
+import contextlib
 import datetime
 
 import keras
@@ -10,6 +11,7 @@ from kerascnn._steps import releasable
 from kerascnn.augment import RandAugment
 from kerascnn.callbacks import NaNWatch, Resume
 from kerascnn.data.augmented import augmented_pixels
+from kerascnn.distribute import mirrored, shard
 from kerascnn.optimizers import layer_rates
 from kerascnn.transfer.recipe import Recipe
 
@@ -48,6 +50,10 @@ class Batches(keras.utils.PyDataset):
     @property
     def num_batches(self):
         return -(-self.num_photos // self._batch_size)
+
+    @property
+    def shuffle(self):
+        return self._seed is not None
 
     def fingerprint(self):
         """What decides the batches beside what they are read from."""
@@ -100,6 +106,7 @@ def fit(
     Raises:
         NonFiniteError: loss or weights became NaN or infinite.
     """
+    batches = shard(batches)  # on several devices
     steps = batches.num_batches
     warmup = steps if steps > 1 else 0  # its first step has rate 0: of one step nothing would stay
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -129,7 +136,7 @@ def fit(
         run = {"x": resume.data, "callbacks": [resume], "initial_epoch": resume.initial_epoch}
     logs = model.fit(
         **run,
-        validation_data=held if held.num_photos else None,
+        validation_data=shard(held) if held.num_photos else None,
         epochs=epochs,
         shuffle=False,  # the batches own their order
         verbose=0,
@@ -154,6 +161,19 @@ def class_weight(choice, split):
         counts = np.bincount(split.labels, minlength=len(split.class_names))
         choice = "balanced" if counts.max() > _IMBALANCE * max(counts.min(), 1) else None
     return split.class_weight() if choice == "balanced" else None
+
+
+@contextlib.contextmanager
+def on_devices(model, distribute):
+    """Yield `model`, or for "mirrored" a copy of it on all devices whose weights it gets."""
+    with mirrored() if distribute == "mirrored" else contextlib.nullcontext(1) as count:
+        copy = model
+        if count > 1:
+            copy = keras.models.clone_model(model)
+            copy.set_weights(model.get_weights())
+        yield copy
+    if copy is not model:
+        model.set_weights(copy.get_weights())
 
 
 class _Epochs(keras.callbacks.Callback):

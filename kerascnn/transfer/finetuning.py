@@ -5,7 +5,7 @@ import dataclasses
 from kerascnn._random import is_reproducible
 from kerascnn._runs import CHECKPOINTS, run_folder
 from kerascnn.transfer._job import Job
-from kerascnn.transfer._options import check_engine, check_training
+from kerascnn.transfer._options import check_distribute, check_engine, check_training
 from kerascnn.transfer.recipe import checked_recipe
 
 __all__ = ["finetune"]
@@ -25,6 +25,7 @@ def finetune(
     precision="float32",
     seed=0,
     recipe=None,
+    distribute="none",
     output=None,
     checkpoints=None,
     verbose=True,
@@ -61,6 +62,8 @@ def finetune(
         seed: int. Order of the photos and choice of views.
         recipe: `Recipe` (batch size, weight decay, dropout, a hidden layer, how many stages, ...),
             a dict of its fields, or None for the default one.
+        distribute: "none", or "mirrored": training by gradients uses all devices of this machine
+            (`kc.distribute.mirrored`), each for a part of every batch.
         output: path of a run folder to write (see `Result.save`), or None.
         checkpoints: path of a folder, or None: in `<output>.partial`, if there is an output. A call
             that was stopped at any moment continues from there when it is made again.
@@ -79,6 +82,7 @@ def finetune(
     """
     check_training(strategy, epochs, learning_rate, seed, views, class_weight)
     check_engine(engine, precision)
+    check_distribute(distribute)
     recipe = checked_recipe(recipe, strategy)
     named = isinstance(backbone, str)
     config = {
@@ -86,7 +90,7 @@ def finetune(
         "class_weight": class_weight, "engine": engine, "precision": precision, "seed": seed,
         "backbone": backbone if named else backbone.name,
         "weights": str(weights) if named and weights else None, "reproducible": is_reproducible(),
-        "recipe": dataclasses.asdict(recipe),
+        "recipe": dataclasses.asdict(recipe), "distribute": distribute,
     }  # fmt: skip
     if output is None:
         return Job(data, config, recipe, verbose, checkpoints).run(backbone, weights)

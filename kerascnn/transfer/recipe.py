@@ -35,7 +35,8 @@ class Recipe:
         dropout: float in [0, 1). Share of the features that the classifier is not shown in a step.
         hidden_units: int >= 0. A ReLU layer of so many units before the classifier; 0 is none. It
             is trained alone first (strategy "head"), from features of the frozen network.
-        num_stages: int >= 1. How many of the network's last stages "partial" trains.
+        num_stages: int >= 1. How many of the network's last stages "partial" trains, at most; its
+            first is never among them.
         stage_rate: float in (0, 1]. The classifier learns at the full rate, the last stage at
             `stage_rate` times that, the stage before it at `stage_rate`^2, ...
         magnitude: float from 0 to 30, of RandAugment (two operations) on the photos of the "full"
