@@ -216,11 +216,11 @@ class Tuner(keras_tuner.Tuner):
             raise
 
     def _end(self, trial, outcome):
-        trial.status = outcome["status"]
-        if trial.status == Status.COMPLETED:
+        if outcome["status"] == Status.COMPLETED:
             self.oracle.update_trial(trial.trial_id, outcome["metrics"])
         else:
             trial.message = outcome["message"]
+        trial.status = outcome["status"]
         try:
             self.on_trial_end(trial)
         except RuntimeError as error:  # Keras Tuner ends after three failures in a row
