@@ -29,7 +29,7 @@ class Sample:
 
     def __init__(self, data, wanted=None):
         data = getattr(data, "train", data)
-        if isinstance(data, tuple | list):
+        if isinstance(data, tuple):
             self._of_arrays(data, wanted or 0)
             return
         batches = []

@@ -16,7 +16,7 @@ class Trial:
     """A copy of a model that trains as `choice` says, on rows that stay in memory.
 
     `ratios` and `rates` (images a second) have one value for each round; `loss` is that of the
-    first execution, `note` says why the trial is out.
+    first batch before training, `note` says why the trial is out.
     """
 
     def __init__(self, choice):
@@ -34,8 +34,15 @@ class Trial:
             for chosen in order.reshape(-1, size)
         ]
         self.executions = self.choice.accumulation_steps
+        self.loss = self._loss()
         clock = self._run()
-        self.loss, self.seconds = clock.loss, (clock.end - clock.start) / self.executions
+        self.seconds = (clock.end - clock.start) / self.executions
+
+    def _loss(self):
+        """Without training: what dropout draws depends on the precision."""
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(self.batches[0])
+        guess = self.model(x, training=False)
+        return float(self.model.compute_loss(x, y, guess, weights, training=False))
 
     def last(self, seconds):
         """Let a round take about so long: whole updates, 64 executions at most."""
@@ -46,7 +53,7 @@ class Trial:
     def measure(self):
         """Images a second in one round. FloatingPointError: the loss is not finite any more."""
         clock = self._run()
-        if not np.isfinite(clock.final_loss):
+        if not np.isfinite(clock.loss):
             raise FloatingPointError("the loss became NaN or infinite")
         steps = self.executions * self.choice.steps_per_execution
         return steps * self.choice.micro_batch_size / (clock.end - clock.start)
@@ -91,9 +98,9 @@ class _Clock(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if self._done == 0:
-            self.loss, self.start = float(logs["loss"]), time.perf_counter()
+            _, self.start = float(logs["loss"]), time.perf_counter()
         elif self._done == self._last:
-            self.final_loss, self.end = float(logs["loss"]), time.perf_counter()
+            self.loss, self.end = float(logs["loss"]), time.perf_counter()
         self._done += 1
 
 

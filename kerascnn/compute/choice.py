@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from kerascnn._console import table
 from kerascnn._errors import InputError
 from kerascnn.compute.precision import copied
+from kerascnn.data import Split
 
 __all__ = ["ComputeChoice"]
 
@@ -22,8 +23,8 @@ class ComputeChoice:
         accumulation_steps: int >= 1. Steps whose gradients make one update.
         rows: tuple of dicts, one for each setting that was tried: the five above, `ratio` (images a
             second over those of the model as it is, the median of the rounds; None if it was not
-            measured), `lowest` and `highest` ratio of a round, `images_per_second`, `loss` of the
-            first step, `note` (why it is out, or what it is).
+            measured), `lowest` and `highest` ratio of a round, `images_per_second`, `loss` of a
+            batch before training, `note` (why it is out, or what it is).
 
     >>> choice = ComputeChoice("mixed_bfloat16", False, 8, 32, 1)
     >>> choice.settings()["steps_per_execution"]
@@ -74,10 +75,9 @@ class ComputeChoice:
         Raises:
             InputError: its batches are made elsewhere.
         """
-        size = getattr(split, "batch_size", None)
-        if size == self.micro_batch_size:
-            return split
-        if size is not None and hasattr(split, "num_batches"):
+        if isinstance(split, Split):
+            if split.batch_size == self.micro_batch_size:
+                return split
             smaller = copy.copy(split)
             smaller.batch_size = self.micro_batch_size
             return smaller

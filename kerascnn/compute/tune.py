@@ -26,10 +26,10 @@ def tune_compute(
 
     Real training steps on batches of the data (kept in memory: what reading them takes is not
     seen), each setting warmed up and then measured in rounds against the model as it is. Half
-    precision comes first, then XLA on the better of them, then several steps at once. What fails,
-    becomes NaN, begins with another loss or is clearly slower is out at once and is listed with
-    the reason. The fastest is chosen; settings that it does not beat in every round are as good,
-    and of these the simplest is taken: float32, no XLA, one step at once. So on a busy machine the
+    precision comes first, then XLA, then several steps at once, each on the best so far. What
+    fails, gives another loss or NaN, or is clearly slower is out at once and listed with the
+    reason. The fastest is chosen; settings that it does not beat in every round are as good, and
+    of these the simplest is taken: float32, no XLA, one step at once. So on a busy machine the
     choice is often to leave all as it is.
 
     With a `batch_size` gradients are added up (`gradient_accumulation_steps`) where the batch does
@@ -79,12 +79,12 @@ def tune_compute(
         race.begin(batch_size or sample.batch_size, divisible=batch_size is not None)
         for precision in precisions:
             race.enter(race.base.choice, precision=precision)
+        if batch_size:
+            race.enter_divided()
         race.enter_compiled()
         for steps in steps_per_execution:
             if steps <= (sample.num_batches or steps):
                 race.enter(race.best().choice, steps_per_execution=steps)
-        if batch_size:
-            race.enter_divided()
         return race.finish()
 
 
