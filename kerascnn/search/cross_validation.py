@@ -1,7 +1,5 @@
 """Trials that are scored by cross-validation: the mean over folds in place of one split."""
 
-import sys
-
 import keras
 import keras_tuner
 import numpy as np
@@ -122,17 +120,34 @@ class CrossValidation(keras_tuner.HyperModel):
 
     def _trained(self, number, hp, model, *args, callbacks=(), **options):
         """{metric: float} of a fold at its best epoch, whose weights the model keeps."""
-        lowest = self.objective.endswith("loss")
-        keep_best = keras.callbacks.EarlyStopping(
-            self.objective,
-            patience=sys.maxsize,
-            mode="min" if lowest else "max",
-            restore_best_weights=True,
-        )
-        callbacks = [*callbacks, keep_best]
-        found = self.spaces[number].fit(hp, model, *args, callbacks=callbacks, **options)
+        sign = -1 if self.objective.endswith("loss") else 1
+        best = _BestEpoch(self.objective, sign)
+        found = self.spaces[number].fit(hp, model, *args, callbacks=[*callbacks, best], **options)
         if isinstance(found, keras.callbacks.History):
-            values = np.array(found.history[self.objective]) * (-1 if lowest else 1)
-            best = int(np.argmax(np.where(np.isnan(values), -np.inf, values)))
-            return {name: float(values[best]) for name, values in found.history.items()}
-        return found if isinstance(found, dict) else {self.objective: float(found)}
+            found = best.logs
+            model.set_weights(best.weights or model.get_weights())
+        elif not isinstance(found, dict):
+            found = {self.objective: float(found)}
+        if self.objective not in found:
+            raise InputError(
+                f"`fit` of the space gives no {self.objective}, only "
+                f"{', '.join(found) or 'nothing'}: choose an objective among these, or pass the "
+                "callbacks on to the model's `fit`."
+            )
+        return found
+
+
+class _BestEpoch(keras.callbacks.Callback):
+    """Remembers the epoch with the highest `sign` * objective; unlike `EarlyStopping`, restores
+    nothing by itself: a `fit` that returns numbers has decided which weights it leaves."""
+
+    def __init__(self, objective, sign):
+        super().__init__()
+        self.objective, self.sign = objective, sign
+        self.logs, self.weights = {}, None
+
+    def on_epoch_end(self, epoch, logs=None):
+        best = self.sign * self.logs.get(self.objective, np.nan)
+        if self.objective in logs and (np.isnan(best) or self.sign * logs[self.objective] > best):
+            self.logs = {name: float(value) for name, value in logs.items()}
+            self.weights = self.model.get_weights()

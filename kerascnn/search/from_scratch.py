@@ -47,7 +47,8 @@ class FromScratch(keras_tuner.HyperModel):
         max_blocks: int >= 1. Fewer where the photos are too small to be halved so often.
 
     Raises:
-        InputError: `data` is no `ImageData`, or `epochs` or `max_blocks` is below 1.
+        InputError: `data` is no `ImageData` or has no validation photos, or `epochs` or
+            `max_blocks` is below 1.
 
     >>> import numpy as np
     >>> from kerascnn.data import from_arrays
@@ -68,6 +69,8 @@ class FromScratch(keras_tuner.HyperModel):
                 "A search from scratch needs ImageData (from_directory, from_tfds, from_arrays). "
                 f"Received: {type(data).__name__}."
             )
+        if not data.validation.num_photos:
+            raise InputError("A search needs validation photos: trials are compared on them.")
         if not min(epochs, max_blocks) >= 1:
             raise InputError(
                 "epochs and max_blocks must be ints >= 1. "

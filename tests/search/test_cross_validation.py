@@ -21,23 +21,26 @@ class Sums(keras_tuner.HyperModel):
 
     def __init__(self, data, result):
         super().__init__()
-        self.data, self.result = data, result
+        self.data, self.result_of = data, result
 
     def with_data(self, data):
-        return Sums(data, self.result)
+        return Sums(data, self.result_of)
 
     def declare_hyperparameters(self, hp):
         hp.Float("scale", 1.0, 3.0, default=2.0)
 
     def build(self, hp):
-        model = keras.Sequential([keras.Input((6, 6, 1)), keras.layers.Flatten()])
-        model.compile(loss="mse")
-        return model
+        return keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
 
     def fit(self, hp, model, callbacks=(), **options):
-        for callback in callbacks[:-1]:  # the last keeps the best weights
-            callback(model)
-        return self.result(hp["scale"], sorted(self.data.validation.paths))
+        self.result = self.result_of(hp["scale"], sorted(self.data.validation.paths))
+        history = getattr(self.result, "history", {})
+        for epoch, row in enumerate(zip(*history.values())):
+            model.set_weights([np.full((1, 1), epoch)])
+            for callback in callbacks:
+                callback.set_model(model)
+                callback.on_epoch_end(epoch, dict(zip(history, row)))
+        return self.result
 
 
 def total(scale, paths):
@@ -45,13 +48,24 @@ def total(scale, paths):
 
 
 def history(scale, paths):
-    """Three epochs; the second is the best."""
-    found, middle = keras.callbacks.History(), total(scale, paths)
+    """Three epochs; the second is the best, and has the highest loss."""
+    found, best = keras.callbacks.History(), total(scale, paths)
     found.history = {
-        "val_accuracy": [middle - 1, middle, middle - 2],
+        "val_accuracy": [best - 1, best, float("nan")],
         "val_loss": [3.0, 5.0, 4.0],
     }
     return found
+
+
+class Models(keras.callbacks.Callback):
+    """The models that it was called with."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seen.append(self.model)
 
 
 def default(space):
@@ -70,20 +84,25 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_score_is_the_mean_over_the_folds(data, form):
     space = CrossValidation(Sums(data, FORMS[form]), folds=3, seed=2)
-    hp, called = default(space), []
+    hp, watch = default(space), Models()
     model = space.build(hp)
-    found = space.fit(hp, model, callbacks=[called.append])
+    found = space.fit(hp, model, callbacks=[watch])
     wanted = [total(2.0, part.validation.paths) for part in kc.data.folds(data, 3, seed=2)]
     assert [found[f"val_accuracy_fold{i}"] for i in range(3)] == wanted
     assert found["val_accuracy"] == pytest.approx(np.mean(wanted))
     assert found["val_accuracy_std"] == pytest.approx(np.std(wanted, ddof=1))
     assert form == "float" or found["val_loss"] == 5.0
-    assert called == [model]  # the Tuner's callbacks see, and save, fold 0
+    if form == "history":
+        assert watch.seen == [model] * 3  # callbacks of a tuner see, and save, fold 0
+        assert [member.get_weights()[0].item() for member in space.members(hp)] == [1.0] * 3
 
 
 def test_for_a_loss_the_lowest_epoch_counts(data):
     space = CrossValidation(Sums(data, history), folds=2, objective="val_loss")
-    found = space.fit(default(space), None)
+    hp = default(space)
+    model = space.build(hp)
+    found = space.fit(hp, model)
+    assert model.get_weights()[0].item() == 0.0
     assert (found["val_loss"], found["val_loss_fold1"], found["val_loss_std"]) == (3.0, 3.0, 0.0)
 
 
@@ -117,7 +136,7 @@ def test_the_tuner_keeps_fold_0_and_the_members_are_those_of_all_folds(data, tmp
     assert accuracies([best], parts) == pytest.approx(scores[:1], abs=1e-6)
     keras.utils.set_random_seed(0)
     members = space.members(tuner.get_best_hyperparameters()[0])
-    assert max(accuracies(members, parts)) <= 1
+    assert accuracies(members, parts)[0] == pytest.approx(scores[0], abs=0.06)
     assert np.abs(members[0].get_weights()[0] - members[1].get_weights()[0]).max() > 1e-3
     assert kc.ensembles.ensemble(members).output_shape == (None, 2)
 
@@ -126,3 +145,10 @@ def test_a_trial_that_goes_on_from_another_is_refused(data):
     space = CrossValidation(Sums(data, total), 2)
     with pytest.raises(kc.InputError, match='oracle="random"'):
         space.fit(default(space), None, initial_epoch=2)
+
+
+def test_a_space_that_gives_no_objective_is_refused(data):
+    for result in (lambda scale, paths: {"loss": 1.0}, lambda *_: keras.callbacks.History()):
+        space = CrossValidation(Sums(data, result), 2)
+        with pytest.raises(kc.InputError, match="gives no val_accuracy, only (loss|nothing)"):
+            space.fit(default(space), space.build(default(space)))

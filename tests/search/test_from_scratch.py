@@ -92,7 +92,7 @@ def test_steps_end_when_the_validation_gets_no_better():
     rng = np.random.default_rng(0)
     data = kc.data.from_arrays(rng.integers(256, size=(60, 8, 8), dtype="uint8"), [0, 1] * 30)
     space = FromScratch(data, epochs=60)
-    hp = default(space, num_blocks=1, adamw_learning_rate=0.03)
+    hp = default(space, num_blocks=1, adamw_learning_rate=0.03, batch_size=128)
     losses = space.fit(hp, space.build(hp)).history["val_loss"]
     assert len(losses) == np.argmin(losses) + 1 + 5 < 60
 
@@ -149,5 +149,8 @@ def test_a_copy_in_another_process_reads_from_disk(tmp_path):
 def test_what_is_no_data_and_no_number_of_epochs(digits):
     with pytest.raises(kc.InputError, match="needs ImageData .* Received: ndarray"):
         FromScratch(np.zeros((4, 8, 8)))
+    images = np.random.default_rng(0).integers(256, size=(9, 8, 8), dtype="uint8")
+    with pytest.raises(kc.InputError, match="needs validation photos"):
+        FromScratch(kc.data.from_arrays(images, [0, 1, 2] * 3, splits=(1, 0, 0)))
     with pytest.raises(kc.InputError, match="epochs=0, max_blocks=4"):
         FromScratch(digits, epochs=0)
