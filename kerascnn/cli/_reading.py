@@ -18,9 +18,14 @@ def refuse_inside(output, photos):
 
 def read_photos(photos, backbone, weights, image_size, resize, seed, manifest, verbose):
     """(data, weights): `from_directory`, done while TensorFlow starts, for a backbone's photos."""
+    decoder, weights = reading_for(backbone, weights, image_size, resize)
+    return read_decoded(photos, decoder, seed, manifest, verbose), weights
+
+
+def read_decoded(photos, decoder, seed, manifest, verbose):
+    """`from_directory` for a `Decoder`, done while TensorFlow starts."""
     from kerascnn.data import inspect_directory
 
-    decoder, weights = reading_for(backbone, weights, image_size, resize)
     with starting_keras():
         inventory = inspect_directory(
             photos, decoder, seed=seed, manifest=manifest, progress=verbose
@@ -31,7 +36,7 @@ def read_photos(photos, backbone, weights, image_size, resize, seed, manifest, v
 
     read = StoredPixels(decoder, root=photos)
     options = {"batch_size": 32, "one_hot": False, "seed": seed}
-    return ImageData.assemble(read, inventory, decoder, **options), weights
+    return ImageData.assemble(read, inventory, decoder, **options)
 
 
 def reading_for(backbone, weights, image_size, resize):
