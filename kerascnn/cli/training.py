@@ -52,6 +52,9 @@ def finetune(
             help="Repeat to the bit on this machine: slower; --engine auto is not by speed.",
         ),
     ] = False,
+    distribute: Annotated[
+        str, typer.Option(help="none, or mirrored: training on all devices of this machine.")
+    ] = "none",
     json_: Json = False,
 ):
     """Train a classifier on a folder of photos and write a run folder.
@@ -65,10 +68,11 @@ def finetune(
     """
     from kerascnn import _random
     from kerascnn._runs import CHECKPOINTS, run_folder
-    from kerascnn.transfer._options import check_engine, check_training
+    from kerascnn.transfer._options import check_distribute, check_engine, check_training
 
     check_training(strategy, epochs, learning_rate, seed)
     check_engine(engine, precision)
+    check_distribute(distribute)
     refuse_inside(output, photos)
     verbose = not context.obj["quiet"]
     start = time.perf_counter()
@@ -85,7 +89,7 @@ def finetune(
         result = transfer.finetune(
             data, backbone, strategy, weights=weights, epochs=epochs,
             learning_rate=learning_rate, engine=engine, precision=precision, seed=seed,
-            checkpoints=folder / CHECKPOINTS, verbose=verbose,
+            distribute=distribute, checkpoints=folder / CHECKPOINTS, verbose=verbose,
         )  # fmt: skip
         result.timings = {"read photos, start TensorFlow": reading, **result.timings}
         result.write(folder)

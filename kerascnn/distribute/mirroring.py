@@ -1,12 +1,16 @@
 """One process, several devices: the same model on each, one part of the batch for each."""
 
 import contextlib
+import functools
+import logging
 
 import keras
 
 from kerascnn._errors import InputError
 
 __all__ = ["mirrored", "synchronized"]
+
+_log = logging.getLogger("kerascnn")
 
 
 @contextlib.contextmanager
@@ -35,12 +39,11 @@ def mirrored(devices=None):
     """
     names = _checked(devices)
     if len(names) == 1:
+        _log.warning("Mirroring changes nothing: %s is the only device.", names[0])
         yield 1
         return
     if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        with tf.distribute.MirroredStrategy(names).scope():
+        with _strategy(tuple(names)).scope():
             yield len(names)
         return
     parallel = keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
@@ -71,6 +74,13 @@ def synchronized(model):
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.synchronized = True
     return model
+
+
+@functools.cache  # of two at once TensorFlow 2.21 mixes up the sums
+def _strategy(names):
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(list(names))
 
 
 def _all_layers(model):

@@ -11,6 +11,9 @@ from kerascnn.distribute._cluster import cluster
 
 __all__ = ["Shard", "shard"]
 
+# What `Resume` knows a run by: it may go on with another number of processes.
+_OF_THE_WHOLE = ("fingerprint", "manifest")
+
 
 def shard(data):
     """The part of `data` that this process reads, so that all together train on every batch.
@@ -95,19 +98,16 @@ class Shard(EpochCounter):
     def batch(self, epoch, index):
         """This process's rows of batch `index` of epoch `epoch`."""
         if self._takes_rows:
-            count = len(self.source.numbers(epoch, index))
-            return self.source.batch(epoch, index, self._rows(count, index))
+            rows = self._rows(self._count(epoch, index), index)
+            return self.source.batch(epoch, index, rows)
         whole = self.source.batch(epoch, index)
         rows = self._rows(len(keras.tree.flatten(whole)[0]), index)
         return keras.tree.map_structure(lambda part: np.asarray(part)[rows], whole)
 
-    def fingerprint(self):
-        """That of the source: a run may go on with another number of processes."""
-        return self.source.fingerprint()
-
-    def manifest(self):
-        """The photos, as `Split.manifest`."""
-        return self.source.manifest()
+    def __getattr__(self, name):
+        if name in _OF_THE_WHOLE:
+            return getattr(self.source, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _rows(self, count, index):
         """The numbers of this process's rows in a batch of `count`."""
@@ -125,4 +125,9 @@ class Shard(EpochCounter):
     def _divides(self):
         """Whether all batches can be divided evenly; those of an epoch differ in the last one."""
         ends = (0, self.num_batches - 1) if self.num_batches else ()
-        return not any(len(self.source.numbers(0, i)) % self._part.devices for i in ends)
+        return not any(self._count(0, i) % self._part.devices for i in ends)
+
+    def _count(self, epoch, index):
+        if self._takes_rows:
+            return len(self.source.numbers(epoch, index))
+        return len(keras.tree.flatten(self.source.batch(epoch, index))[0])

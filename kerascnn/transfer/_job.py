@@ -1,6 +1,7 @@
 """One fine-tuning: its plan, its stages, what each of them gained."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import logging
@@ -21,6 +22,7 @@ from kerascnn.doctor import Finding, training
 from kerascnn.doctor.runs import of_stage
 from kerascnn.transfer import _training
 from kerascnn.transfer._classifier import head_of, network_for, with_head
+from kerascnn.transfer._compute import chosen_compute, compute_table
 from kerascnn.transfer._pretrained import Pretrained
 from kerascnn.transfer.choose import MUCH, Plan, compare_stages, plan
 from kerascnn.transfer.features import Views
@@ -42,6 +44,7 @@ class Job:
         self.recipe = recipe or Recipe()
         self.verbose = verbose
         self.checkpoints = checkpoints  # folder, or None
+        self.tunes_compute = config.get("compute") == "auto"
         self.watch = list(watch)  # callbacks of every training in place of the doctor
         self.history, self.stages, self.timings, self.tables = [], [], {}, []
         self.watched = []  # findings in training
@@ -267,6 +270,7 @@ class Job:
                     rows = _training.fit(
                         trained, batches, held, rate, self.config["epochs"], say, checkpoints,
                         self.watch or [doctor], self.recipe, stage != "head" and self.groups(),
+                        functools.partial(self.tuned, stage) if self.tunes_compute else None,
                     )  # fmt: skip
                 guess = _training.predict(model, held)
             except NonFiniteError as error:
@@ -286,6 +290,16 @@ class Job:
             model.set_weights(before)
             what += " (not kept: validation accuracy fell)"
         self.record(stage, what, rate, len(rows), self.accuracy(guess))
+
+    def tuned(self, stage, model, batches):
+        """A copy of the model that trains as fast as was measured."""
+        kept = self.checkpoints and self.checkpoints / f"{stage}_compute.json"
+        with self.timed("compute"):
+            choice = chosen_compute(model, batches, kept)
+        self.say(f"{stage}: {choice.summary()}")
+        self.config.setdefault("compute_chosen", {})[stage] = choice.settings()
+        self.tables.append(compute_table(stage, choice))
+        return choice.apply(model)
 
     def groups(self):
         """Names of the layers of the head, of the last stage, of the stage before it, ..."""

@@ -18,6 +18,15 @@ def check_distribute(distribute):
     one_of(distribute, ("none", "mirrored"), "distribute")
 
 
+def check_compute(compute, distribute="none"):
+    """Refuse an unknown way to choose precision and compilation."""
+    one_of(compute, ("default", "auto"), "compute")
+    if compute == "auto" and distribute != "none":
+        raise InputError(
+            f"compute='auto' measures one device; it does not go with distribute={distribute!r}."
+        )
+
+
 def check_training(strategy, epochs, learning_rate, seed, views="auto", class_weight="auto"):
     """Refuse options of `finetune` that are out of range."""
     one_of(strategy, STRATEGIES, "strategy")

@@ -92,13 +92,15 @@ class Batches(keras.utils.PyDataset):
 
 
 def fit(
-    model, batches, held, rate, epochs, say, checkpoints=None, watch=(), recipe=None, groups=None
-):
+    model, batches, held, rate, epochs, say, checkpoints=None, watch=(), recipe=None, groups=None,
+    compute=None,
+):  # fmt: skip
     """Compile and fit; afterwards the model has the weights of its best epoch.
 
     AdamW, one epoch of warm-up to `rate`, cosine decay; stops after four epochs without a lower
     loss on `held`, if that has photos. With a folder of `checkpoints` it continues from there.
-    `watch` are further callbacks; `groups` are lists of names of layers, for `recipe.stage_rate`.
+    `watch` are further callbacks; `groups` are lists of names of layers, for `recipe.stage_rate`;
+    `compute` is a function (compiled model, batches) -> a copy that is trained in its place.
 
     Returns:
         List of dicts, one per epoch: epoch (from 1), COLUMNS, learning_rate at its end.
@@ -125,7 +127,7 @@ def fit(
         keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
         metrics=["accuracy"],
     )
-    releasable(model)
+    trained = releasable(compute(model, batches) if compute else model)
     callbacks = [NaNWatch(batches), *watch, _Epochs(batches, epochs, say)]
     if held.num_photos:
         best = keras.callbacks.EarlyStopping(patience=_PATIENCE, restore_best_weights=True)
@@ -134,13 +136,15 @@ def fit(
     if checkpoints:
         resume = Resume(checkpoints, batches, callbacks, every=_EVERY)
         run = {"x": resume.data, "callbacks": [resume], "initial_epoch": resume.initial_epoch}
-    logs = model.fit(
+    logs = trained.fit(
         **run,
         validation_data=shard(held) if held.num_photos else None,
         epochs=epochs,
         shuffle=False,  # the batches own their order
         verbose=0,
     ).history
+    if trained is not model:
+        model.set_weights(trained.get_weights())
     rows = []
     for number in range(len(logs["loss"])):
         values = {column: logs[column][number] if column in logs else None for column in COLUMNS}

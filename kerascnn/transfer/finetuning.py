@@ -5,7 +5,12 @@ import dataclasses
 from kerascnn._random import is_reproducible
 from kerascnn._runs import CHECKPOINTS, run_folder
 from kerascnn.transfer._job import Job
-from kerascnn.transfer._options import check_distribute, check_engine, check_training
+from kerascnn.transfer._options import (
+    check_compute,
+    check_distribute,
+    check_engine,
+    check_training,
+)
 from kerascnn.transfer.recipe import checked_recipe
 
 __all__ = ["finetune"]
@@ -26,6 +31,7 @@ def finetune(
     seed=0,
     recipe=None,
     distribute="none",
+    compute="default",
     output=None,
     checkpoints=None,
     verbose=True,
@@ -64,6 +70,9 @@ def finetune(
             a dict of its fields, or None for the default one.
         distribute: "none", or "mirrored": training by gradients uses all devices of this machine
             (`kc.distribute.mirrored`), each for a part of every batch.
+        compute: "default", or "auto": before each stage of training by gradients half a minute
+            goes into measuring what trains it fastest here (`kc.tune_compute`); report and
+            config.json say what was chosen. The saved model is float32.
         output: path of a run folder to write (see `Result.save`), or None.
         checkpoints: path of a folder, or None: in `<output>.partial`, if there is an output. A call
             that was stopped at any moment continues from there when it is made again.
@@ -83,6 +92,7 @@ def finetune(
     check_training(strategy, epochs, learning_rate, seed, views, class_weight)
     check_engine(engine, precision)
     check_distribute(distribute)
+    check_compute(compute, distribute)
     recipe = checked_recipe(recipe, strategy)
     named = isinstance(backbone, str)
     config = {
@@ -90,7 +100,7 @@ def finetune(
         "class_weight": class_weight, "engine": engine, "precision": precision, "seed": seed,
         "backbone": backbone if named else backbone.name,
         "weights": str(weights) if named and weights else None, "reproducible": is_reproducible(),
-        "recipe": dataclasses.asdict(recipe), "distribute": distribute,
+        "recipe": dataclasses.asdict(recipe), "distribute": distribute, "compute": compute,
     }  # fmt: skip
     if output is None:
         return Job(data, config, recipe, verbose, checkpoints).run(backbone, weights)
