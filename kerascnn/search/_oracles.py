@@ -2,11 +2,12 @@
 
 import json
 import shutil
-import time
 from pathlib import Path
+from time import monotonic
 
 import keras_tuner
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from kerascnn._errors import InputError, one_of
 from kerascnn._random import generator
@@ -75,7 +76,8 @@ class BayesianOracle(keras_tuner.oracles.BayesianOptimizationOracle):
 
     def populate_space(self, trial_id):
         self._random_state = np.random.RandomState((self.seed + int(trial_id)) % 2**32)
-        return super().populate_space(trial_id)
+        with threadpool_limits(1):  # thousands of tiny matrices
+            return super().populate_space(trial_id)
 
 
 def sturdy(oracle, max_trials, max_seconds):
@@ -98,14 +100,14 @@ class _Sturdy:
 
     def seconds(self):
         """How long the search has taken, in all its calls."""
-        return self._before + (time.monotonic() - self._started if self._started else 0)
+        return self._before + (0 if self._started is None else monotonic() - self._started)
 
     def remaining_trials(self):
         return None if self.most_trials is None else self.most_trials - len(self.trials)
 
     @keras_tuner.synchronized
     def create_trial(self, tuner_id):
-        self._started = self._started or time.monotonic()
+        self._started = monotonic() if self._started is None else self._started
         out_of_time = self.max_seconds is not None and self.seconds() >= self.max_seconds
         if out_of_time and tuner_id not in self.ongoing_trials:
             self.tuner_ids.discard(tuner_id)
