@@ -39,7 +39,7 @@ def exportable(model):
 
 
 def graph(model):
-    """A `tf.function` from uint8 photos to {OUTPUT: array}, the weights as constants in it."""
+    """A `tf.function` from uint8 photos to {OUTPUT: array}, all that it knows as constants in it."""
     import tensorflow as tf
 
     state = [
@@ -51,17 +51,30 @@ def graph(model):
     @tf.function(autograph=False, input_signature=[photos])
     def network(images):
         outputs, _ = model.stateless_call(*state, tf.cast(images, tf.float32), training=False)
-        return {OUTPUT: tf.cast(tf.nest.flatten(outputs)[0], tf.float32)}
+        return tf.cast(tf.nest.flatten(outputs)[0], tf.float32)
 
-    with _any_structure():
-        network.get_concrete_function()
-    return network
+    with _any_structure(), _inlined():
+        traced = network.get_concrete_function()
+    # What is no variable (the mean of a Normalization) became an input beside the photos.
+    (images, *inputs), held = traced.inputs, traced.captured_inputs
+    definition = traced.graph.as_graph_def()
+
+    @tf.function(autograph=False, input_signature=[photos])
+    def constant(images_):
+        known = {tensor.name: tf.constant(value.numpy()) for tensor, value in zip(inputs, held)}
+        known[images.name] = images_
+        (outputs,) = tf.graph_util.import_graph_def(
+            definition, known, [traced.outputs[0].name], name=""
+        )
+        return {OUTPUT: outputs}
+
+    return constant
 
 
 def keras_outputs(model, images):
     """What Keras itself says of uint8 photos: float32 array."""
     with _any_structure():
-        return in_batches(lambda x: model(x.astype(np.float32), training=False), images)
+        return in_batches(lambda x: model.predict_on_batch(x.astype(np.float32)), images)
 
 
 def in_batches(function, images):
@@ -69,6 +82,22 @@ def in_batches(function, images):
     parts = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
     outputs = [function(part) for part in parts]
     return np.concatenate([keras.ops.convert_to_numpy(keras.tree.flatten(y)[0]) for y in outputs])
+
+
+@contextlib.contextmanager
+def _inlined():
+    """Keras 3.15 compiles grouped convolutions by XLA; as a plain operation every program has them.
+
+    A function within the one that is traced is run as Python, so that its operations join it.
+    """
+    import tensorflow as tf
+
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ def write(network, folder, labels, calibration=None):
             _saved_model.write(network, temporary, labels)
             model = openvino.Core().read_model(temporary)
         else:
-            _onnx.write(network, temporary, labels, calibration)
+            _onnx.write(network, Path(temporary), labels, calibration)
             model = openvino.Core().read_model(Path(temporary, _onnx.FILE))
         model.set_rt_info(labels.read_text("utf-8"), _LABELS)
         openvino.save_model(model, folder / FILE, compress_to_fp16=False)

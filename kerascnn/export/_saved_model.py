@@ -1,6 +1,5 @@
 """TensorFlow's SavedModel: what TensorFlow Serving loads."""
 
-
 from kerascnn.export._network import INPUT, OUTPUT
 
 FILE, NEEDS, INT8 = "saved_model.pb", (), False
