@@ -13,7 +13,7 @@ from kerascnn._errors import InputError, one_of
 from kerascnn._random import generator
 from kerascnn._runs import write_json
 
-__all__ = ["RandomOracle", "make_oracle", "sturdy"]
+__all__ = ["RandomOracle", "in_order", "make_oracle", "sturdy"]
 
 Status = keras_tuner.engine.trial.TrialStatus
 _DRAWS = 100  # for one trial, until a space counts as used up
@@ -94,6 +94,23 @@ def sturdy(oracle, max_trials, max_seconds):
     return oracle
 
 
+def in_order(space, hyperparameters):
+    """Hyperparameters of a trial as the space was declared, with values of the active ones alone.
+
+    Keras Tuner sorts them by their types on the way between a chief and a worker, and gives those
+    that are not active their defaults.
+    """
+    own, values = space.copy(), hyperparameters.values
+    own.merge(hyperparameters.space)  # what only `build` or `fit` have asked for
+    own.values = {}
+    for parameter in own.space:
+        if own.is_active(parameter) and parameter.name in values:
+            own.values[parameter.name] = values[parameter.name]
+    known = {parameter.name for parameter in own.space}
+    own.values |= {name: value for name, value in values.items() if name not in known}
+    return own
+
+
 class _Sturdy:
     _before = 0.0  # seconds of earlier calls
     _started = None
@@ -124,6 +141,11 @@ class _Sturdy:
             bracket = {k: v for k, v in response["values"].items() if k.startswith("tuner/")}
             response["values"] = defaults.values | bracket
         return response
+
+    @keras_tuner.synchronized
+    def end_trial(self, trial):
+        trial.hyperparameters = in_order(self.get_space(), trial.hyperparameters)
+        super().end_trial(trial)
 
     @keras_tuner.synchronized
     def update_trial(self, trial_id, metrics, step=0):

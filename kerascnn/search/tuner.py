@@ -15,7 +15,7 @@ from kerascnn._errors import InputError
 from kerascnn._runs import lock, said_simply, write_json
 from kerascnn.search import _settings
 from kerascnn.search._hypermodels import as_hypermodel, declared_space
-from kerascnn.search._oracles import Status, make_oracle, sturdy
+from kerascnn.search._oracles import Status, in_order, make_oracle, sturdy
 from kerascnn.search._process import Worker
 from kerascnn.search._progress import Progress
 from kerascnn.search._trial import Study, attempt, load_weights, trial_folder
@@ -119,7 +119,8 @@ class Tuner(keras_tuner.Tuner):
         if self.epochs:
             fit_kwargs.setdefault("epochs", self.epochs)
         with contextlib.ExitStack() as held:
-            held.enter_context(_quiet(stdout=False))
+            # Keras Tuner prints what it sends between a chief and a worker.
+            held.enter_context(_quiet(stdout=_is_chief() or (_is_worker() and self.isolate)))
             if not _is_worker():
                 held.enter_context(lock(self._folder))
                 self._claim(_settings.arguments(fit_args, fit_kwargs))
@@ -183,6 +184,7 @@ class Tuner(keras_tuner.Tuner):
             super()._populate_initial_space()
         else:
             self.oracle.update_space(declared)
+        self._space = self.oracle.get_space()
         self._identity = _settings.settings(
             self.hypermodel, self.oracle, self._oracle_name, self.seed, self.epochs
         )
@@ -206,6 +208,7 @@ class Tuner(keras_tuner.Tuner):
             while (trial := self.oracle.create_trial(self.tuner_id)).status != Status.STOPPED:
                 if trial.status == Status.IDLE:  # it waits for what another process runs
                     continue
+                trial.hyperparameters = in_order(self._space, trial.hyperparameters)
                 outcome = self.run_trial(trial)
                 self._end(trial, outcome)
         except KeyboardInterrupt:
