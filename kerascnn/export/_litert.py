@@ -1,6 +1,7 @@
 """LiteRT (TensorFlow Lite): what runs on phones and microcontrollers."""
 
 import contextlib
+import json
 import tempfile
 import warnings
 import zipfile
@@ -31,6 +32,8 @@ def write(network, folder, labels, calibration=None):
     path.write_bytes(content)
     with zipfile.ZipFile(path, "a") as archive:
         archive.write(labels, "labels.json")
+        if names := json.loads(labels.read_text("utf-8"))["class_names"]:
+            archive.writestr("labels.txt", "\n".join(names))  # what its own tools read
 
 
 def runner(file):

@@ -39,7 +39,7 @@ def exportable(model):
 
 
 def graph(model):
-    """A `tf.function` from uint8 photos to {OUTPUT: array}, all that it knows as constants in it."""
+    """A `tf.function` from uint8 photos to {OUTPUT: array}, its weights as constants."""
     import tensorflow as tf
 
     state = [

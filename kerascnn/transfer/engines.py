@@ -76,7 +76,7 @@ class OpenVINOEngine:
         import openvino
 
         self.name = f"openvino-{precision}"
-        core = _core()
+        core = openvino_core()
         hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "graph.pb"
@@ -103,7 +103,7 @@ class OpenVINOEngine:
 
 
 @functools.cache
-def _core():
+def openvino_core():
     """One for the whole process: OpenVINO 2026.4 takes over the memory that signals are handled in.
 
     Each core puts back at its end what it found, so two that end in the order they began leave
