@@ -88,11 +88,28 @@ class ComputeChoice:
             f"{self.micro_batch_size} images, or call fit(batch_size={self.micro_batch_size})."
         )
 
-    def __str__(self):
-        rows = [_shown(row, all(row[k] == v for k, v in self.settings().items()))
-                for row in self.rows]  # fmt: skip
+    def summary(self):
+        """The choice in a line.
+
+        >>> ComputeChoice("mixed_bfloat16", steps_per_execution=8).summary()
+        'mixed_bfloat16, 8 steps at once'
+        """
+        parts = [self.precision]
+        parts += ["XLA"] * self.jit_compile
+        if self.steps_per_execution > 1:
+            parts.append(f"{self.steps_per_execution} steps at once")
+        if self.accumulation_steps > 1:
+            parts.append(f"{self.accumulation_steps} x {self.micro_batch_size} images an update")
+        return ", ".join(parts)
+
+    def table(self):
+        """`(columns, rows)` of all that was measured, as texts."""
         columns = ["precision", "XLA", "steps at once", "batch", "images/s", "ratio", "spread", ""]
-        return table(columns, rows)
+        chosen = self.settings()
+        return columns, [_shown(row, chosen.items() <= row.items()) for row in self.rows]
+
+    def __str__(self):
+        return table(*self.table())
 
 
 def configured(model, choice):
@@ -120,4 +137,4 @@ def _shown(row, is_chosen):
         numbers = [f"{row['images_per_second']:,.0f}", f"{row['ratio']:.2f}", spread]
     note = ", ".join(["chosen"] * is_chosen + [row["note"]] * bool(row["note"]))
     xla = "yes" if row["jit_compile"] else "no"
-    return [row["precision"], xla, row["steps_per_execution"], batch, *numbers, note]
+    return [row["precision"], xla, str(row["steps_per_execution"]), batch, *numbers, note]

@@ -133,7 +133,8 @@ def _inputs(model):
         return None
     names = {id(x.output): x.name for x in model.layers if isinstance(x, keras.layers.InputLayer)}
     return keras.tree.map_structure(
-        lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=names[id(x)]), model.input
+        lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype, name=names.get(id(x))),
+        model.input,
     )
 
 
