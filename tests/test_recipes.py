@@ -1,5 +1,6 @@
 """Recipes run as their users run them, on a few real photos or digits."""
 
+import contextlib
 import json
 import os
 import re
@@ -7,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 from PIL import Image
+
+import kerascnn as kc
 
 ROOT = Path(__file__).parents[1]
 
@@ -213,3 +217,48 @@ def test_benchmark_resume_quick(tmp_path):
 def test_benchmark_reproducible_quick(tmp_path):
     output = run(tmp_path, ROOT / "recipes/benchmarks/reproducible.py", "--quick", timeout=600)
     assert re.search(r"^training step, MobileNetV2: \d+\.\d\d \(", output, re.MULTILINE)
+
+
+def test_serve(tmp_path, shared_data):
+    """A photo is posted to the server, in whose process neither TensorFlow nor Keras can start."""
+    model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Rescaling(1 / 255)])
+    model.add(keras.layers.Flatten())
+    model.add(keras.layers.Dense(3, "softmax"))
+    names = ["hat", "pants", "blåbær"]
+    kc.export.export(model, tmp_path / "onnx", labels=names)
+    photo = next((shared_data("data/clothing") / "test" / "hat").iterdir())
+    pixels = kc.data.Decoder(32).read(photo)
+    expected = dict(zip(names, model.predict_on_batch(pixels[None].astype("float32"))[0]))
+    with served(tmp_path / "onnx") as address:
+        got = json.loads(post(address, photo))
+        assert got == pytest.approx(expected, abs=1e-5) and list(got)[0] == max(got, key=got.get)
+        assert json.loads(post(address, __file__)) == {"error": "not an image"}
+
+
+@contextlib.contextmanager
+def served(folder):
+    """The address of `recipes/serve.py` in a process of its own."""
+    start = (
+        "import runpy, sys; sys.modules |= dict.fromkeys(('tensorflow', 'keras', 'jax')); "
+        f"sys.argv = ['serve.py', {str(folder)!r}, '--port', '0']; "
+        f"runpy.run_path({str(ROOT / 'recipes/serve.py')!r}, run_name='__main__')"
+    )
+    command = [sys.executable, "-c", start]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen(command, env=environment, **pipes) as process:
+        try:
+            yield process.stdout.readline().split()[-1]
+        finally:
+            process.terminate()
+
+
+def post(address, file):
+    """What a server answers to a file, asked by another process: this one has no network."""
+    code = (
+        "import sys, urllib.request, urllib.error\n"
+        "try: print(urllib.request.urlopen(sys.argv[1], open(sys.argv[2], 'rb').read())"
+        ".read().decode())\n"
+        "except urllib.error.HTTPError as error: print(error.read().decode())"
+    )
+    return subprocess.check_output([sys.executable, "-c", code, address, str(file)], text=True)

@@ -58,9 +58,9 @@ def test_photos_of_unknown_classes_are_only_compared(photos):
     assert loose.truth is None and loose.images.shape == (20, 32, 32, 3)
 
 
-def test_many_photos_are_thinned_out_evenly(tmp_path):
+def test_many_photos_are_thinned_out_evenly():
     images = np.zeros((6000, 8, 8, 3), np.uint8)
-    images[:, 0, 0, :2] = np.arange(6000)[:, None] % 250, np.arange(6000)[:, None] // 250
+    images[:, 0, 0, 0], images[:, 0, 0, 1] = np.arange(6000) % 250, np.arange(6000) // 250
     shades = data.from_arrays(images, np.arange(6000) % 2, splits=(0.5, 0.5, 0.0))
     sample = chosen(shades)
     assert len(sample.images) == 1000 and len(sample.calibration) == 200
