@@ -123,7 +123,7 @@ class _Group:
                 first = min(failed, key=lambda n: (codes[n] > 0 or codes[n] == -signal.SIGABRT, n))
                 raise InputError(self._described(first, codes[first]))
             for number in ended:
-                del self._running[number]
+                self._running.pop(number).stdin.close()
 
     def _stop_as_asked(self):
         number, self._asked = self._asked, None
@@ -142,6 +142,7 @@ class _Group:
                 process.wait(max(0, until - time.monotonic()))
             _signal(process, signal.SIGKILL)  # and what it started
             process.wait()
+            process.stdin.close()
         self._running = {}
 
     def _described(self, number, code):

@@ -95,5 +95,7 @@ def _checked(devices):
     wanted = there if devices is None else [str(name).lower() for name in devices]
     missing = [name for name in wanted if name not in there]
     if missing or not wanted:
-        raise InputError(f"There is no device {missing}. There are: {', '.join(there)}.")
+        raise InputError(
+            f"There is no device {', '.join(map(repr, missing))}. There are: {', '.join(there)}."
+        )
     return wanted

@@ -1,6 +1,6 @@
-"""The training of `task` on one device and on two of the CPU, in one process on either backend.
+"""The training of `task` on two devices of the CPU, in one process, on either backend.
 
-Argument: folder for the results.
+Arguments: folder for the results, and what is done: fit, continue or finetune.
 """
 
 import json
@@ -13,17 +13,6 @@ import numpy as np
 import kerascnn as kc
 from tests.distribute import task
 
-folder = Path(sys.argv[1])
-if keras.backend.backend() == "tensorflow":
-    import tensorflow as tf
-
-    (cpu,) = tf.config.list_physical_devices("CPU")
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-else:
-    import jax
-
-    jax.config.update("jax_num_cpu_devices", 2)
-
 
 class Error(keras.callbacks.Callback):
     """Ends a training in the middle of its fourth epoch."""
@@ -33,25 +22,53 @@ class Error(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def train(name, callbacks=(), shared=True):
-    model = kc.distribute.synchronized(task.network())
-    data = task.data(35, 13)
-    parts = [
-        kc.distribute.shard(part) if shared else part for part in (data.train, data.validation)
-    ]
+def two_devices():
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        (cpu,) = tf.config.list_physical_devices("CPU")
+        devices = [tf.config.LogicalDeviceConfiguration()] * 2
+        tf.config.set_logical_device_configuration(cpu, devices)
+    else:
+        import jax
+
+        jax.config.update("jax_num_cpu_devices", 2)
+
+
+def train(folder, name, callbacks=()):
+    model, data = kc.distribute.synchronized(task.network()), task.data()
+    parts = kc.distribute.shard(data.train), kc.distribute.shard(data.validation)
     history = task.train(model, *parts, folder / name, callbacks)
     np.savez(folder / f"{name}.npz", *model.get_weights())
     Path(folder, f"{name}.json").write_text(json.dumps(history))
-    return model, data
 
 
-keras.utils.set_random_seed(0)
-train("one")
-with kc.distribute.mirrored() as count:
-    assert count == 2
-    model, data = train("two")
-    loss, accuracy = model.evaluate(kc.distribute.shard(data.validation), verbose=0)
-    try:
-        train("cut", [Error()])
-    except KeyboardInterrupt:
-        train("cut")
+def finetune(folder, network, distribute):
+    result = kc.transfer.finetune(
+        task.data(), network, "full", epochs=3, views=1, engine="keras", verbose=False,
+        learning_rate=0.01, class_weight="balanced", distribute=distribute,
+    )  # fmt: skip
+    np.savez(folder / f"{distribute}.npz", *result.model.get_weights())
+    Path(folder, f"{distribute}.json").write_text(json.dumps(result.history))
+
+
+def main(folder, what):
+    two_devices()
+    keras.utils.set_random_seed(0)
+    if what == "finetune":
+        network = keras.Model(*task.features(), name="tiny")
+        finetune(folder, network, "none")
+        finetune(folder, network, "mirrored")
+        return
+    with kc.distribute.mirrored() as count:
+        assert count == 2
+        train(folder, "two")
+        if what == "continue":
+            try:
+                train(folder, "cut", [Error()])
+            except KeyboardInterrupt:
+                train(folder, "cut")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])
