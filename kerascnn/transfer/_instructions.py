@@ -4,8 +4,9 @@ import shlex
 from pathlib import Path
 
 from kerascnn.transfer.backbones import list_backbones
+from kerascnn.transfer.recipe import Recipe
 
-_STRONGER = {"probe": "partial", "partial": "full"}
+_STRONGER = {"probe": "partial", "head": "partial", "partial": "full"}
 
 
 def asked(record, folder):
@@ -124,6 +125,7 @@ def _typable(config, row):
         return False
     height, width = config["image_size"]
     plain = config["views"] == config["class_weight"] == "auto"
+    plain &= Recipe(**config.get("recipe", {})) == Recipe()
     return plain and height == width and config["channels"] == row.channels
 
 

@@ -27,19 +27,31 @@ class Pretrained:
         self.digest = _graph.weights_digest(network)
         self.engines = set()  # that computed features
         self._engine, self._options = engine, {"seed": seed, "progress": progress}
-        self._extractors, self._probes = {}, {}
+        self._extractors, self._features, self._probes = {}, {}, {}
 
     def extract(self, name, layers, pooling, views=1, precision="float32"):
-        """{layer: `Features`} of the photos of a split, from one pass; `pooling` for each layer."""
-        key = precision, *layers, *pooling
+        """{layer: `Features`} of the photos of a split, from one pass; `pooling` for each layer.
+
+        Of a layer that is there twice (pooled, and as it is), the second is returned.
+        """
+        keys = {pair[0]: (name, *pair, views, precision) for pair in zip(layers, pooling)}
+        missing = [p for p in zip(layers, pooling) if keys[p[0]] not in self._features]
+        if missing:
+            found = self._extractor(missing, precision)(
+                getattr(self.data, name), views=views, **self._options
+            )
+            self._features |= {keys[layer]: features for layer, features in found.items()}
+            self.engines |= {features.engine for features in found.values()}
+        return {layer: self._features[key] for layer, key in keys.items()}
+
+    def _extractor(self, pairs, precision):
+        key = precision, *pairs
         if key not in self._extractors:
+            layers, pooling = map(list, zip(*pairs))
             self._extractors[key] = FeatureExtractor(
                 self.network, layers, pooling=pooling, engine=self._engine, precision=precision
             )
-        split = getattr(self.data, name)
-        features = self._extractors[key](split, views=views, **self._options)
-        self.engines |= {part.engine for part in features.values()}
-        return features
+        return self._extractors[key]
 
     def probe(self, layer, features, held, class_weight):
         """The `Probe` on the features of a layer, of the training and validation photos."""

@@ -1,5 +1,6 @@
 """What one fine-tuning decides, keeps and undoes, and when it reads which photos."""
 
+import json
 import logging
 import shutil
 
@@ -7,8 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from kerascnn import InputError
-from kerascnn.transfer import _training, finetune
+from kerascnn import InputError, NonFiniteError, _graph
+from kerascnn._random import permutation
+from kerascnn.transfer import Recipe, _training, finetune
 from kerascnn.transfer._classifier import network_for
 from tests.transfer.conftest import SHAPES, equal, shape_data, tiny_network, tune
 
@@ -136,3 +138,91 @@ def test_too_little_disk_trains_without_a_cache(shapes, partial, monkeypatch, ca
         np.testing.assert_allclose(ours, theirs, atol=1e-3)
     before = tiny_network().get_layer("stage1_conv")
     np.testing.assert_array_equal(result.model.get_layer("stage1_conv").kernel, before.kernel)
+
+
+# Recipes
+
+
+def test_the_partial_stage_is_this_program_of_plain_keras(shapes, probed, partial):
+    """Batches of 32, AdamW with Keras's decay, warm-up, cosine, smoothing 0.1, the best epoch."""
+    model = keras.models.clone_model(probed.model)
+    model.set_weights(probed.model.get_weights())
+    trunk, tail = _graph.split(model, _graph.freeze_boundary(tiny_network()))
+    _graph.freeze_batch_norm(tail)
+    parts = shapes.train, shapes.validation
+    x, held = (trunk.predict(p.images(range(p.num_photos)) * 1.0, verbose=0) for p in parts)
+    labels = shapes.train.labels
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, 4, 0.02, warmup_target=3e-4, warmup_steps=2
+    )
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
+    tail.compile(keras.optimizers.AdamW(schedule, weight_decay=0.004), loss)
+    best = None
+    for epoch in range(3):
+        order = permutation(48, 0, "order", epoch)
+        for rows in (order[:32], order[32:]):
+            tail.train_on_batch(x[rows], np.eye(3)[labels[rows]])
+        found = float(loss(np.eye(3)[shapes.validation.labels], tail.predict(held, verbose=0)))
+        if best is None or found < best[0]:
+            best = found, model.get_weights()
+    for ours, plain in zip(partial.model.get_weights(), best[1]):
+        np.testing.assert_allclose(ours, plain, atol=2e-6)
+
+
+@pytest.mark.parametrize("num_stages", [1, 2])
+def test_stages_learn_at_their_rates(shapes, probed, num_stages):
+    """Of one step of Adam each weight moves by the rate, whatever its gradient."""
+    recipe = {"batch_size": 48, "weight_decay": 0, "num_stages": num_stages, "stage_rate": 0.25}
+    result = tune(shapes, tiny_network(), "partial", epochs=1, recipe=recipe)
+    assert "not kept" not in result.stages[1]["what"]
+    moved = {}
+    for layer, start in zip(result.model.layers, probed.model.layers):
+        if layer.weights and not isinstance(layer, keras.layers.BatchNormalization):
+            steps = np.abs(layer.get_weights()[0] - start.get_weights()[0])
+            moved[layer.name] = np.median(steps) / 3e-4
+    expected = {"stage1_conv": 0, "stage2_conv": 0, "stage3_conv": 0.25, "predictions": 1}
+    if num_stages == 2:
+        expected["stage2_conv"] = 0.0625
+    assert moved == pytest.approx(expected, rel=0.02)
+
+
+def test_more_stages_than_there_are_train_all_but_the_first(shapes):
+    result = tune(shapes, tiny_network(), "partial", epochs=1, recipe={"num_stages": 9})
+    assert result.stages[1]["what"] == "layers after stage1_relu, from cached features"
+
+
+def test_a_hidden_layer_learns_before_the_rest(shapes, tmp_path):
+    recipe = Recipe(hidden_units=32, dropout=0.2, batch_size=8)
+    result = tune(shapes, tiny_network(), "partial", epochs=12, recipe=recipe)
+    assert [stage["name"] for stage in result.stages] == ["probe", "head", "partial"]
+    assert [stage["learning_rate"] for stage in result.stages[1:]] == pytest.approx([3e-3, 3e-4])
+    assert result.stages[1]["validation_accuracy"] > 0.7  # guessing gives 0.33
+    before = tiny_network().get_layer("stage1_conv").get_weights()
+    assert np.array_equal(result.model.get_layer("stage1_conv").get_weights()[0], before[0])
+    says = result.model.predict(shapes.test.images(range(6)) * 1.0, verbose=0)
+    np.testing.assert_allclose(result.test_probabilities, says, atol=1e-5)
+    result.model.save(tmp_path / "model.keras")
+    assert equal(keras.models.load_model(tmp_path / "model.keras"), result.model)  # no kerascnn
+
+
+def test_the_head_alone(shapes, probed):
+    result = tune(shapes, tiny_network(), "head", epochs=3, recipe={"dropout": 0.5})
+    assert [stage["name"] for stage in result.stages] == ["probe", "head"]
+    for layer, start in zip(result.model.layers[:-2], probed.model.layers[:-1]):
+        assert equal(layer, start)
+    says = result.model.predict(shapes.test.images(range(6)) * 1.0, verbose=0)
+    np.testing.assert_allclose(result.test_probabilities, says, atol=1e-5)
+
+
+def test_a_hidden_layer_that_diverges_is_an_error(shapes):
+    with pytest.raises(NonFiniteError):
+        tune(shapes, tiny_network(), "head", learning_rate=1e30, recipe={"hidden_units": 8})
+
+
+def test_the_recipe_is_in_the_run_folder(shapes, tmp_path):
+    recipe = {"batch_size": 16, "dropout": 0.1}
+    tune(shapes, tiny_network(), "head", epochs=1, recipe=recipe, output=tmp_path / "run")
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    assert Recipe(**config["recipe"]) == Recipe(**recipe)
+    assert "batch_size" in (tmp_path / "run/report.html").read_text()
+    assert "batch size 16" in (tmp_path / "run/model_card.md").read_text()
