@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from PIL import Image
 
 import kerascnn
 from kerascnn import cli
+from kerascnn.cli import searching
 from kerascnn.transfer import list_backbones, load_run
 from tests.transfer.conftest import SHAPES, draw_photos, draw_shape
 from tests.transfer.test_run import mount_tmpfs
@@ -90,7 +92,8 @@ def test_help_check_and_models_start_no_backend(photos):
     code = f"""
 import sys
 from kerascnn.cli import main
-for arguments in (["--help"], ["check", {str(photos)!r}], ["models"], ["finetune", "--help"]):
+helps = [[name, "--help"] for name in ("finetune", "tune")]
+for arguments in (["--help"], ["check", {str(photos)!r}], ["models"], *helps):
     sys.argv = ["kerascnn", *arguments]
     try:
         main()
@@ -106,7 +109,7 @@ def test_help_teaches(kerascnn_command):
     code, out, _ = kerascnn_command("--help")
     assert code == 0
     commands = ["check", "finetune", "extract", "evaluate", "predict", "doctor", "report"]
-    commands += ["models", "demo"]
+    commands += ["tune", "models", "demo"]
     assert all(re.search(rf"^  {name} ", out, re.MULTILINE) for name in commands)
     for name in commands:
         code, out, _ = kerascnn_command(name, "--help")
@@ -328,6 +331,93 @@ def test_check_writes_nothing_into_the_photos(photos, kerascnn_command):
     assert "is inside" in sentence and not (photos / "check").exists()
 
 
+# A search
+
+
+SEARCH = ("--trials", 2, "--epochs", 1, *LENET, "--depth", "head")
+
+
+def test_tune_finds_a_plan_trains_with_it_and_goes_on(photos, tmp_path, kerascnn_command):
+    folder = tmp_path / "search"
+    command = ("tune", photos, "-o", folder, *SEARCH)
+    code, out, err = kerascnn_command(*command)
+    assert code == 0, err
+    lines = err.splitlines()
+    assert lines[0].startswith("Random search, at most 2 trials; each is scored on the validation")
+    assert [line.split("  ")[0] for line in lines[2:4]] == ["trial 0000", "trial 0001"]
+    assert out.splitlines()[0].split() == ["trial", "0000", "(defaults)", "0001"]
+    assert re.search(r"^Best: trial 000[01], validation [\d.]+ \(", out, re.MULTILINE)
+    assert re.search(r"^Test accuracy of the best: \d+\.\d% \(95 % interval", out, re.MULTILINE)
+    names = ("best/model.keras", "best.json", "trials.csv", "parallel.png")
+    assert all(f"  {folder / name}" in out and (folder / name).exists() for name in names)
+    settings = json.loads((folder / "best.json").read_text("utf-8"))
+    config = json.loads((folder / "best/config.json").read_text("utf-8"))
+    assert settings["strategy"] == config["strategy"] == "head" and settings["backbone"] == "LeNet5"
+    assert load_run(folder / "best").class_names == list(SHAPES)
+
+    # The same command again trains nothing; another search is refused.
+    code, out, err = kerascnn_command(*command, "--json")
+    printed = json.loads(out)
+    assert (code, err) == (0, f"All 2 trials in {folder} are done.\n")
+    assert [row["trial"] for row in printed["best"]] in (["0000", "0001"], ["0001", "0000"])
+    assert printed["test_accuracy"] is not None and printed["importance"] is None
+    assert "holds another search (seed" in refused(kerascnn_command(*command, "--seed", 1))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            ("--time-budget", "soon"),
+            "A time budget is e.g. 30m, 1h30m or 900 (seconds), not 'soon'",
+        ),
+        (("--time-budget", "0m"), "A time budget is e.g. 30m"),
+        (("--oracle", "grid"), "Unknown oracle 'grid'."),
+        (("--depth", "head,all"), "Unknown depth 'all'."),
+        (("--trials", 0), "Invalid value for '--trials'"),
+        (("--backbone", "MobilNetV2"), "Did you mean 'MobileNetV2'"),
+        (("--worker", "b"), "--worker joins the search at --chief HOST:PORT"),
+        (("--folds", 1), "folds"),
+    ],
+)
+def test_wrong_options_of_tune(photos, tmp_path, kerascnn_command, options, sentence):
+    command = ("-q", "tune", photos, "-o", tmp_path / "search", *options)
+    assert sentence in refused(kerascnn_command(*command))
+    assert not (tmp_path / "search").exists()
+
+
+def test_a_time_budget_is_read_as_it_is_said():
+    read = searching._seconds
+    assert [read(t) for t in (None, "900", "30m", "1h30m", "1.5h")] == [None, 900, 1800, 5400, 5400]
+
+
+@pytest.mark.slow
+def test_tune_with_workers_on_two_machines_and_a_kill(photos, tmp_path):
+    """A host with one worker and a machine that joins; then the whole is killed and goes on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        chief = f"127.0.0.1:{free.getsockname()[1]}"
+    command = ("tune", photos, "-o", tmp_path / "search", *SEARCH, "--trials", 8, "--chief", chief)
+    with process(*command) as host:
+        until(lambda: list(tmp_path.glob("search/trial_*/config.json")))
+        host.kill()
+    assert not (tmp_path / "search/best").exists()
+    with process(*command) as host, process(*command, "--worker", "b") as joined:
+        out, err = joined.communicate()
+        assert (joined.returncode, out) == (0, "") and "trial 000" in err
+        out, err = host.communicate()
+        assert host.returncode == 0 and "of them done" in err, err
+    found = {row["trial"]: row for row in kerascnn.search.trials(tmp_path / "search")}
+    assert {row["status"] for row in found.values()} == {"COMPLETED"} and len(found) == 8
+    assert (tmp_path / "search/best/model.keras").exists()
+
+
+def until(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
 # What is wrong is named and counted, and the rest goes on
 
 
@@ -396,6 +486,25 @@ def test_finetune_goes_on_and_counts(troubled, tmp_path, kerascnn_command):
     run = load_run(tmp_path / "run")
     assert run.class_names == ["circle", "square", "star", "triangle"]
     assert troubled.joinpath("circle/notes.png").read_text() == "not a photo"  # nothing is changed
+
+
+def test_export(photos, run, tmp_path, kerascnn_command):
+    code, out, err = kerascnn_command("export", run[0], "--to", "onnx", "-o", tmp_path / "x")
+    assert (code, err) == (0, "")
+    assert re.fullmatch(
+        rf"{tmp_path}/x/model.onnx: 0.\d MB in its folder\n"
+        rf"compared on \d validation photos in {photos}: probabilities differ by up to \S+e-\d+, "
+        r"same class for 100.0%\naccuracy \d+.\d% \(Keras: \d+.\d%\)\n",
+        out,
+    )
+    options = ("--photos", photos / "circle", "--to", "saved_model", "--json")
+    code, out, err = kerascnn_command("export", run[0] / "model.keras", *options)
+    done = json.loads(out)
+    assert (code, err, done["accuracy"]) == (0, "", None)
+    assert done["file"] == str(run[0] / "export/saved_model/saved_model.pb")
+    shutil.rmtree(run[0] / "export")
+    sentence = refused(kerascnn_command("export", run[0], "-o", tmp_path / "y", "--tolerance", 0))
+    assert sentence.startswith("Nothing was exported: ") and not (tmp_path / "y").exists()
 
 
 # What stops it: one sentence, exit code 2

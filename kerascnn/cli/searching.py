@@ -77,6 +77,8 @@ def tune(
     Example: kerascnn tune photos/ --trials 20 --output search/
     """
     refuse_inside(output, photos)
+    if worker and not chief:
+        raise InputError("--worker joins the search at --chief HOST:PORT. Pass both.")
     verbose = not context.obj["quiet"]
     settings = {
         "oracle": one_of(oracle, ("random", "bayesian", "hyperband"), "oracle"),

@@ -69,7 +69,7 @@ def run_workers(search, workers=2, *, address=None, chief=True, restarts=3):
 
         server = chief and start("chief", CUDA_VISIBLE_DEVICES="-1")  # it trains nothing
         _supervise(server, [start(name) for name in names], restarts)
-        if server and host != _LOOPBACK:
+        if server and address:
             server.wait_for_others()
 
 
