@@ -101,7 +101,9 @@ def run(study, trial, hyperparameters, folder, tell=lambda epoch, logs: None):
 
 def forget():
     """Free what the trial before has left in Keras and in Python."""
+    policy = keras.config.dtype_policy()
     keras.backend.clear_session()
+    keras.config.set_dtype_policy(policy)  # which Keras forgets with the rest
     gc.collect()
 
 
@@ -202,6 +204,8 @@ class _Watch(keras.callbacks.Callback):
 
     def keep_weights(self, best_epoch):
         """Those of the best epoch, or those that the model has now, become the trial's."""
+        if not self.built.built:  # `fit` trained something else
+            return
         if not (best_epoch and self._best):
             self.built.save_weights(self._partial)
         with atomic_path(self.folder / WEIGHTS) as partial:
