@@ -55,6 +55,10 @@ def finetune(
     distribute: Annotated[
         str, typer.Option(help="none, or mirrored: training on all devices of this machine.")
     ] = "none",
+    compute: Annotated[
+        str,
+        typer.Option(help="default, or auto: the fastest precision and compilation, measured."),
+    ] = "default",
     json_: Json = False,
 ):
     """Train a classifier on a folder of photos and write a run folder.
@@ -68,11 +72,17 @@ def finetune(
     """
     from kerascnn import _random
     from kerascnn._runs import CHECKPOINTS, run_folder
-    from kerascnn.transfer._options import check_distribute, check_engine, check_training
+    from kerascnn.transfer._options import (
+        check_compute,
+        check_distribute,
+        check_engine,
+        check_training,
+    )
 
     check_training(strategy, epochs, learning_rate, seed)
     check_engine(engine, precision)
     check_distribute(distribute)
+    check_compute(compute, distribute, reproducible)
     refuse_inside(output, photos)
     verbose = not context.obj["quiet"]
     start = time.perf_counter()
@@ -89,7 +99,8 @@ def finetune(
         result = transfer.finetune(
             data, backbone, strategy, weights=weights, epochs=epochs,
             learning_rate=learning_rate, engine=engine, precision=precision, seed=seed,
-            distribute=distribute, checkpoints=folder / CHECKPOINTS, verbose=verbose,
+            distribute=distribute, compute=compute, checkpoints=folder / CHECKPOINTS,
+            verbose=verbose,
         )  # fmt: skip
         result.timings = {"read photos, start TensorFlow": reading, **result.timings}
         result.write(folder)

@@ -18,9 +18,14 @@ def check_distribute(distribute):
     one_of(distribute, ("none", "mirrored"), "distribute")
 
 
-def check_compute(compute, distribute="none"):
-    """Refuse an unknown way to choose precision and compilation."""
+def check_compute(compute, distribute="none", is_reproducible=False):
+    """Refuse an unknown way to choose precision and compilation, and what does not go with it."""
     one_of(compute, ("default", "auto"), "compute")
+    if compute == "auto" and is_reproducible:
+        raise InputError(
+            "compute='auto' chooses by time, which no two runs share: a reproducible run needs "
+            "compute='default'."
+        )
     if compute == "auto" and distribute != "none":
         raise InputError(
             f"compute='auto' measures one device; it does not go with distribute={distribute!r}."

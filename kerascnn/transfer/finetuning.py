@@ -92,7 +92,7 @@ def finetune(
     check_training(strategy, epochs, learning_rate, seed, views, class_weight)
     check_engine(engine, precision)
     check_distribute(distribute)
-    check_compute(compute, distribute)
+    check_compute(compute, distribute, is_reproducible())
     recipe = checked_recipe(recipe, strategy)
     named = isinstance(backbone, str)
     config = {

@@ -9,6 +9,7 @@ import pytest
 import kerascnn as kc
 from kerascnn.compute import ComputeChoice
 from kerascnn.transfer import _compute, _training
+from kerascnn.transfer._options import check_compute
 from tests.transfer.conftest import equal, tiny_network, tune
 
 HALF = {
@@ -90,3 +91,8 @@ def test_measured_for_real(shapes, monkeypatch):
 def test_what_cannot_be(shapes, options, message):
     with pytest.raises(kc.InputError, match=message):
         tune(shapes, tiny_network(), "partial", **options)
+
+
+def test_a_reproducible_run_is_not_chosen_by_time():
+    with pytest.raises(kc.InputError, match="no two runs share"):
+        check_compute("auto", is_reproducible=True)
