@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import gc
 import json
 import math
 import resource
@@ -18,6 +17,7 @@ import keras_tuner
 from kerascnn._errors import InputError, NonFiniteError
 from kerascnn._runs import atomic_path
 from kerascnn._steps import releasable
+from kerascnn.data.pipeline import EpochCounter
 
 __all__ = [
     "BEST_SO_FAR",
@@ -82,6 +82,7 @@ def run(study, trial, hyperparameters, folder, tell=lambda epoch, logs: None):
     watch = _Watch(model, study.objective, folder, tell)
     options = _options(study.kwargs, hyperparameters.values)
     options["callbacks"] = [*options["callbacks"], watch]
+    _rewind(study, options.get("initial_epoch", 0))
     results = study.hypermodel.fit(hyperparameters, model, *study.args, **options)
     metrics, epoch = _scored(results, study.objective)
     watch.keep_weights(best_epoch=getattr(results, "model", None) is model)
@@ -104,7 +105,6 @@ def forget():
     policy = keras.config.dtype_policy()
     keras.backend.clear_session()
     keras.config.set_dtype_policy(policy)  # which Keras forgets with the rest
-    gc.collect()
 
 
 def load_weights(model, folder):
@@ -138,6 +138,14 @@ def _options(kwargs, values):
         options["epochs"] = values["tuner/epochs"]
         options["initial_epoch"] = values["tuner/initial_epoch"]
     return options
+
+
+def _rewind(study, epoch):
+    """Data that know their epoch start with that of the trial, whatever was trained before."""
+    own = getattr(study.hypermodel, "data", None)
+    for data in [*study.args, *study.kwargs.values(), getattr(own, "train", None)]:
+        if isinstance(data, EpochCounter):
+            data.epoch = epoch
 
 
 def _scored(results, objective):

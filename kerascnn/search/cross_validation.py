@@ -121,8 +121,9 @@ class CrossValidation(keras_tuner.HyperModel):
     def _trained(self, number, hp, model, *args, callbacks=(), **options):
         """{metric: float} of a fold at its best epoch, whose weights the model keeps."""
         sign = -1 if self.objective.endswith("loss") else 1
-        best = _BestEpoch(self.objective, sign)
-        found = self.spaces[number].fit(hp, model, *args, callbacks=[*callbacks, best], **options)
+        best, space = _BestEpoch(self.objective, sign), self.spaces[number]
+        space.data.train.epoch = 0  # whatever was trained before
+        found = space.fit(hp, model, *args, callbacks=[*callbacks, best], **options)
         if isinstance(found, keras.callbacks.History):
             found = best.logs
             model.set_weights(best.weights or model.get_weights())

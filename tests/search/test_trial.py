@@ -168,3 +168,34 @@ def test_what_is_built_must_be_a_model(tmp_path):
 
     with pytest.raises(kc.InputError, match="should return a compiled keras.Model, not 'a model'"):
         ran(Wrong(), tmp_path)
+
+
+class Ordered(keras_tuner.HyperModel):
+    """Steps of single photos: their order decides the loss."""
+
+    def __init__(self, data=None):
+        super().__init__()
+        self.data = data
+
+    def build(self, hp):
+        layers = [keras.layers.Flatten(), keras.layers.Dense(2, "softmax")]
+        model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Rescaling(1 / 255), *layers])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    def fit(self, hp, model, *args, **kwargs):
+        return model.fit(*args or [self.data.train], **kwargs)
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_trial_reads_the_epochs_from_the_first_whatever_ran_before(tmp_path, given):
+    images = np.random.default_rng(0).integers(256, size=(20, 4, 4), dtype="uint8")
+    data = kc.data.from_arrays(images, [0, 1] * 10, batch_size=1)
+    hypermodel, args = (Ordered(), (data.train,)) if given else (Ordered(data), ())
+    objective, options = keras_tuner.Objective("loss", "min"), {"epochs": 2, "shuffle": False}
+    trial = _trial.Study(hypermodel, objective, 0, tmp_path, args, options)
+    scores = {
+        _trial.run(trial, "0000", keras_tuner.HyperParameters(), tmp_path)[1]["score"]
+        for _ in range(2)
+    }
+    assert len(scores) == 1
