@@ -87,7 +87,7 @@ def sturdy(oracle, max_trials, max_seconds):
     them are allowed later.
     """
     oracle.__class__ = type(type(oracle).__name__, (_Sturdy, type(oracle)), {})
-    oracle.most_trials = oracle.max_trials or max_trials
+    oracle.most_trials = max_trials
     oracle.max_trials = None  # by which Keras Tuner chooses the number of digits
     oracle.max_seconds = max_seconds
     oracle.verbose = 0

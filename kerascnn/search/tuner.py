@@ -50,8 +50,8 @@ class Tuner(keras_tuner.Tuner):
             by its best epoch, a dict of metrics or a float.
         directory: str or path of the search's folder. Its parents are made.
         oracle: "random", "bayesian" (Keras Tuner's Gaussian process, after 3 random trials for
-            each hyperparameter), "hyperband", or a `keras_tuner.Oracle` with its own objective and
-            seed.
+            each hyperparameter), "hyperband", or a `keras_tuner.Oracle` with its own objective, seed
+            and number of trials.
         objective: name of a metric that `fit` gives, or a `keras_tuner.Objective`.
         max_trials: int >= 1, or None for no bound; Hyperband ends by itself.
         max_seconds: number > 0, or None. No trial starts after so many seconds of searching, all
@@ -97,6 +97,8 @@ class Tuner(keras_tuner.Tuner):
         self._oracle_name = oracle if isinstance(oracle, str) else type(oracle).__name__
         if isinstance(oracle, str):
             oracle = make_oracle(oracle, objective, seed, epochs)
+        else:
+            max_trials = oracle.max_trials or max_trials
         sturdy(oracle, max_trials, max_seconds)
         self._folder = Path(directory).absolute()
         self._progress = Progress(verbose, oracle.objective.name)
@@ -226,7 +228,9 @@ class Tuner(keras_tuner.Tuner):
         trial.status = outcome["status"]
         try:
             self.on_trial_end(trial)
-        except RuntimeError as error:  # Keras Tuner ends after three failures in a row
+        except Exception as error:  # Keras Tuner ends after three failures in a row
+            if "consecutive failures" not in str(error):  # a chief's error comes as one of gRPC
+                raise
             raise InputError(
                 f"Three trials in a row failed, the last one so: {outcome['message']} "
                 f"See error.txt in {trial_folder(self._folder, trial.trial_id)}."
