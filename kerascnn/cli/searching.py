@@ -142,7 +142,7 @@ def _search(space, output, settings, workers, chief):
     if workers == 1 and chief is None:
         tuner.search()
         return tuner
-    if tuner.remaining_trials != 0:
+    if _done(tuner) < settings["max_trials"]:
         run_workers(functools.partial(_work, space, output, settings), workers, address=chief)
     return Tuner(space, output, **settings)
 
@@ -164,7 +164,7 @@ def _work(space, output, settings):
 
 def _plan(tuner, output, settings):
     """What the search is about to do."""
-    done = len(tuner.oracle.end_order)
+    done = _done(tuner)
     if done >= settings["max_trials"]:
         return f"All {done} trials in {output} are done."
     most = f"{settings['max_trials']} trials"
@@ -175,6 +175,10 @@ def _plan(tuner, output, settings):
         f"{settings['oracle'].capitalize()} search, at most {most}{before}; each is scored on the "
         f"validation photos.\nIn {output}; stop with Ctrl-C, and the same command goes on."
     )
+
+
+def _done(tuner):
+    return len(tuner.oracle.end_order)
 
 
 def _finish(tuner, space, output, top, verbose):

@@ -14,6 +14,7 @@ def main():
     pipe = _own_stdin()
     with starting_keras():
         import cloudpickle
+        import grpc
 
         from kerascnn._random import reproducible
 
@@ -25,6 +26,11 @@ def main():
         search()
     except InputError as error:
         print(error, file=sys.stderr)
+        sys.exit(2)
+    except grpc.RpcError as error:
+        if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+            raise
+        print("The chief of the search has gone: start it again, then this.", file=sys.stderr)
         sys.exit(2)
 
 

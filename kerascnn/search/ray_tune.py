@@ -1,5 +1,6 @@
 """The trials of a search on Ray: its processes or its cluster, and its schedulers."""
 
+import collections
 import contextlib
 import math
 import os
@@ -116,7 +117,11 @@ class _RayTuner(Tuner):
                 metric=objective.name, mode=objective.direction, scheduler=self.scheduler
             ),
             run_config=tune.RunConfig(
-                name="ray", storage_path=str(self._folder), callbacks=[listener], verbose=0
+                name="ray",
+                storage_path=str(self._folder),
+                callbacks=[listener],
+                stop=lambda trial, result: listener.error is not None,
+                verbose=0,
             ),
         )
 
@@ -162,21 +167,27 @@ def _on_ray(config, study, settings, spaces):
 def _listener(ray, take):
     """Ray's callback that calls `take(trial, reports)` once for each trial.
 
-    An error there is kept and raised later: Ray would swallow it.
+    The first error there ends the search; it is kept, to be raised where Ray does not swallow it.
     """
 
     class Listener(ray.tune.Callback):
         def __init__(self):
-            self.rows, self.error = {}, None
+            self.rows, self.error = collections.defaultdict(list), None
 
         def on_trial_result(self, iteration, trials, trial, result, **info):
-            self.rows.setdefault(trial.config["trial"], []).append(result)
+            self.rows[trial.config["trial"]].append(result)
 
         def on_trial_complete(self, iteration, trials, trial, **info):
-            take(trial.config["trial"], self.rows[trial.config["trial"]])
+            self.ended(trial.config["trial"], self.rows.pop(trial.config["trial"], []))
 
         def on_trial_error(self, iteration, trials, trial, **info):
-            take(trial.config["trial"], [])
+            self.ended(trial.config["trial"], [])
+
+        def ended(self, name, rows):
+            try:
+                self.error or take(name, rows)
+            except Exception as error:
+                self.error = error
 
     return Listener()
 
