@@ -182,6 +182,43 @@ def test_finetune_says_where_everything_is(photos, tmp_path, kerascnn_command):
     assert f"Report {tmp_path / 'run' / 'report.html'}" in out
 
 
+def test_finetune_by_a_recipe_file(photos, tmp_path, kerascnn_command):
+    """What `kerascnn tune` writes; what is typed counts more."""
+    settings = {
+        "backbone": "LeNet5", "weights": None, "strategy": "head", "epochs": 9, "views": 2,
+        "learning_rate": 0.001, "engine": "keras", "recipe": {"dropout": 0.2, "batch_size": 16},
+    }  # fmt: skip
+    file, folder = tmp_path / "best.json", tmp_path / "run"
+    file.write_text(json.dumps(settings))
+    command = ("finetune", photos, "--recipe", file, "--epochs", 1, "-o", folder)
+    code, _, err = kerascnn_command("--quiet", *command)
+    assert code == 0, err
+    config = json.loads((folder / "config.json").read_text())
+    assert config["recipe"].pop("dropout") == 0.2 and config["recipe"].pop("batch_size") == 16
+    assert {name: config[name] for name in settings} == settings | {
+        "epochs": 1, "recipe": config["recipe"]
+    }  # fmt: skip
+    assert "--recipe" not in (folder / "report.html").read_text()  # no command says it all
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "cannot be read as JSON: Expecting"),
+        ("[]", "must hold a JSON object of finetune's arguments."),
+        ('{"droput": 1}', "Unknown argument of finetune in"),
+        ('{"learning_rate": "fast"}', "learning_rate must be > 0. Received: 'fast'."),
+        ('{"recipe": {"dropout": 2}}', "dropout must be a number from 0 to below 1."),
+        (None, "There is no file"),
+    ],
+)
+def test_a_recipe_file_that_cannot_be_used(photos, tmp_path, kerascnn_command, text, said):
+    file = tmp_path / "best.json"
+    if text is not None:
+        file.write_text(text)
+    assert said in refused(kerascnn_command("finetune", photos, "--recipe", file))
+
+
 def test_finetune_with_the_manifest_of_a_run(photos, run, tmp_path, kerascnn_command):
     command = ("finetune", photos, *SHORT, "--seed", 5, "--manifest", run[0], "--json")
     code, out, _ = kerascnn_command(*command, "-o", tmp_path / "run")

@@ -1,10 +1,16 @@
 """Photos for a command, read while Keras starts."""
 
+import json
 import sys
 from pathlib import Path
 
 from kerascnn._console import described, starting_keras
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, one_of
+
+_FINETUNE = (
+    "backbone", "weights", "strategy", "epochs", "learning_rate", "views", "class_weight", "engine",
+    "precision", "seed", "recipe",
+)  # fmt: skip
 
 
 def refuse_inside(output, photos):
@@ -14,6 +20,29 @@ def refuse_inside(output, photos):
             f"The output folder {output} is inside {photos}, where it would be taken for a class "
             "of photos. Choose another one with --output."
         )
+
+
+def read_recipe(path, context):
+    """The arguments of `finetune` that a JSON file holds, but for those that were typed."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"There is no file {path}. `kerascnn tune` writes best.json.") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as JSON: {error}.") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{path} must hold a JSON object of finetune's arguments.")
+    for name in found:
+        one_of(name, _FINETUNE, f"argument of finetune in {path}:")
+    for name in found.keys() & {"backbone", "weights"}:
+        found[name] = "none" if found[name] is None else str(found[name])
+    return {name: value for name, value in found.items() if not _typed(name, context)}
+
+
+def _typed(name, context):
+    """Whether an option was typed; `recipe` is the file itself."""
+    source = context.get_parameter_source(name)
+    return name != "recipe" and source is not None and source.name == "COMMANDLINE"
 
 
 def read_photos(photos, backbone, weights, image_size, resize, seed, manifest, verbose):
@@ -41,7 +70,6 @@ def read_decoded(photos, decoder, seed, manifest, verbose):
 
 def reading_for(backbone, weights, image_size, resize):
     """(`Decoder`, weights) for a backbone; what was not given is the backbone's own."""
-    from kerascnn._errors import one_of
     from kerascnn.data import Decoder
     from kerascnn.transfer.backbones import list_backbones
 

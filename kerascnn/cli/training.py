@@ -19,9 +19,11 @@ from kerascnn.cli._options import (
     Weights,
     print_json,
 )
-from kerascnn.cli._reading import read_photos, refuse_inside
+from kerascnn.cli._reading import read_photos, read_recipe, refuse_inside
 
 __all__ = ["demo", "finetune"]
+
+_TRAINING = ("strategy", "epochs", "learning_rate", "seed", "views", "class_weight")
 
 
 def finetune(
@@ -34,12 +36,20 @@ def finetune(
     weights: Weights = None,
     image_size: ImageSize = None,
     strategy: Annotated[
-        str, typer.Option(help="auto, probe (linear), partial (last stage) or full (everything).")
+        str,
+        typer.Option(help="auto, probe (linear), head, partial (last stage) or full (everything)."),
     ] = "auto",
     epochs: Annotated[int, typer.Option(help="At most, of each training stage.")] = 12,
     learning_rate: Annotated[float, typer.Option(help="Peak rate of the partial stage.")] = 3e-4,
     resize: Resize = "stretch",
     seed: Seed = 0,
+    recipe: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON file of these options and more, such as best.json of `kerascnn tune`; what "
+            "is typed counts more."
+        ),
+    ] = None,
     manifest: Annotated[
         Path | None, typer.Option(help="Use the photos and splits of an earlier run.")
     ] = None,
@@ -78,9 +88,18 @@ def finetune(
         check_engine,
         check_training,
     )
+    from kerascnn.transfer.recipe import checked_recipe
 
-    check_training(strategy, epochs, learning_rate, seed)
-    check_engine(engine, precision)
+    options = {
+        "backbone": backbone, "weights": weights, "strategy": strategy, "epochs": epochs,
+        "learning_rate": learning_rate, "engine": engine, "precision": precision, "seed": seed,
+        "views": "auto", "class_weight": "auto",
+    }  # fmt: skip
+    if recipe:
+        options |= read_recipe(recipe, context)
+    check_training(**{name: options[name] for name in _TRAINING})
+    check_engine(options["engine"], options["precision"])
+    checked_recipe(options.get("recipe"), options["strategy"])
     check_distribute(distribute)
     check_compute(compute, distribute, reproducible)
     refuse_inside(output, photos)
@@ -89,18 +108,17 @@ def finetune(
     with run_folder(output) as folder:  # refused now rather than after the training
         if reproducible:
             with native_messages_aside():
-                _random.reproducible(seed)
-        data, weights = read_photos(
-            photos, backbone, weights, image_size, resize, seed, manifest, verbose
+                _random.reproducible(options["seed"])
+        start_from = options["backbone"], options["weights"]
+        data, options["weights"] = read_photos(
+            photos, *start_from, image_size, resize, options["seed"], manifest, verbose
         )
         from kerascnn import transfer
 
         reading = time.perf_counter() - start
         result = transfer.finetune(
-            data, backbone, strategy, weights=weights, epochs=epochs,
-            learning_rate=learning_rate, engine=engine, precision=precision, seed=seed,
-            distribute=distribute, compute=compute, checkpoints=folder / CHECKPOINTS,
-            verbose=verbose,
+            data, **options, distribute=distribute, compute=compute,
+            checkpoints=folder / CHECKPOINTS, verbose=verbose,
         )  # fmt: skip
         result.timings = {"read photos, start TensorFlow": reading, **result.timings}
         result.write(folder)

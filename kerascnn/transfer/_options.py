@@ -38,7 +38,8 @@ def check_training(strategy, epochs, learning_rate, seed, views="auto", class_we
     one_of(class_weight, ("auto", "balanced", None), "class_weight")
     if not _is_int(epochs, 1):
         raise InputError(f"epochs must be an int >= 1. Received: {epochs!r}.")
-    if not 0 < learning_rate < float("inf"):
+    number = isinstance(learning_rate, int | float) and not isinstance(learning_rate, bool)
+    if not number or not 0 < learning_rate < float("inf"):
         raise InputError(f"learning_rate must be > 0. Received: {learning_rate!r}.")
     if not _is_int(seed, 0) or seed >= 2**32:
         raise InputError(f"seed must be an int from 0 to 2**32 - 1. Received: {seed!r}.")
