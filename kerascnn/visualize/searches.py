@@ -74,8 +74,8 @@ def plot_parallel_coordinates(trials, objective="score", path=None):
     if not rows:
         raise InputError(f"None of {len(trials)} trials has a {objective!r} to draw.")
     lowest = _is_loss(trials, objective)
-    rows.sort(key=lambda row: row[1], reverse=lowest)  # the best is last, on top
     names = _names(rows)
+    rows = sorted(rows[::-1], key=lambda row: row[1], reverse=lowest)  # the best is last, on top
     columns = [[values.get(name) for values, _ in rows] for name in names]
     columns.append([score for _, score in rows])
     figure, axes = _canvas(1.6 + 1.15 * len(names), 4.2)

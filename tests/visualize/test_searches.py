@@ -74,6 +74,15 @@ def test_of_a_loss_the_lowest_is_the_best(rows):
     assert list(lines(plot_parallel_coordinates(rows, "val_loss")))[-1] == 0.5
 
 
+def test_of_equal_ones_the_first_is_the_best():
+    rows = [trial(0.9, rate=1.0), trial(0.9, rate=2.0), trial(0.5, rate=3.0)]
+    for given in (rows, rows[::-1]):
+        (line,) = [
+            x for x in plot_parallel_coordinates(given).axes[0].lines if x.get_color() == BEST
+        ]
+        assert line.get_ydata()[0] == pytest.approx(0.0 if given is rows else 0.5)
+
+
 def test_draws_that_are_even_stand_on_a_linear_axis():
     values = np.linspace(0.01, 0.5, 12)
     rows = [trial(i / 12, dropout=float(value), same=3) for i, value in enumerate(values)]
