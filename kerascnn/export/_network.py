@@ -8,21 +8,23 @@ import numpy as np
 
 from kerascnn._errors import InputError
 from kerascnn._graph import leaves
+from kerascnn.compute import to_precision
 
 INPUT, OUTPUT = "images", "probabilities"  # their names in every format
 _BATCH = 32
 
 
-def exportable(model):
-    """The model in float32; an `InputError` if it is none that can be exported.
-
-    Mixed precision is for training: another program chooses its own.
-    """
+def check_backend():
+    """Raise an `InputError` where Keras does not run on TensorFlow."""
     if keras.backend.backend() != "tensorflow":
         raise InputError(
-            "Models are exported from Keras's TensorFlow backend. Save this one as .keras and set "
-            "KERAS_BACKEND=tensorflow: the file opens there."
+            "Models are exported from Keras's TensorFlow backend. Save this one as .keras, set "
+            "KERAS_BACKEND=tensorflow and start again: the file opens there."
         )
+
+
+def exportable(model):
+    """The model in float32 (mixed precision is for training); `InputError` if it is unfit."""
     if not isinstance(model, keras.Model):
         raise InputError(f"Pass a run folder, a Run or a keras.Model. Received: {model!r}.")
     inputs, outputs = (getattr(model, side, None) or [] for side in ("inputs", "outputs"))
@@ -33,8 +35,6 @@ def exportable(model):
         )
     if all(layer.compute_dtype == "float32" for layer in leaves(model)):
         return model
-    from kerascnn.compute import to_precision
-
     return to_precision(model, "float32")
 
 
@@ -54,21 +54,27 @@ def graph(model):
         return tf.cast(tf.nest.flatten(outputs)[0], tf.float32)
 
     with _any_structure(), _inlined():
-        traced = network.get_concrete_function()
-    # What is no variable (the mean of a Normalization) became an input beside the photos.
+        return _closed(network.get_concrete_function(), photos)
+
+
+def _closed(traced, photos):
+    """The same function with everything it holds as constants in it, not only the weights.
+
+    What a layer keeps outside its variables (the mean of a `Normalization`) became an input.
+    """
+    import tensorflow as tf
+
     (images, *inputs), held = traced.inputs, traced.captured_inputs
-    definition = traced.graph.as_graph_def()
+    definition, output = traced.graph.as_graph_def(), traced.outputs[0].name
 
     @tf.function(autograph=False, input_signature=[photos])
-    def constant(images_):
+    def network(images_):
         known = {tensor.name: tf.constant(value.numpy()) for tensor, value in zip(inputs, held)}
         known[images.name] = images_
-        (outputs,) = tf.graph_util.import_graph_def(
-            definition, known, [traced.outputs[0].name], name=""
-        )
-        return {OUTPUT: outputs}
+        outputs = tf.graph_util.import_graph_def(definition, known, [output], name="")
+        return {OUTPUT: outputs[0]}
 
-    return constant
+    return network
 
 
 def keras_outputs(model, images):

@@ -10,7 +10,7 @@ from kerascnn import _archive
 from kerascnn._errors import InputError
 from kerascnn._runs import run_folder, write_json
 from kerascnn.data import ImageData
-from kerascnn.export._network import exportable, graph, in_batches, keras_outputs
+from kerascnn.export._network import check_backend, exportable, graph, in_batches, keras_outputs
 from kerascnn.export._photos import photos_for
 from kerascnn.export.formats import format_named
 from kerascnn.transfer import Run, load_run
@@ -105,6 +105,7 @@ def export(
     >>> done.file.name, done.agreement, done.max_difference < 1e-4
     ('saved_model.pb', 1.0, True)
     """
+    check_backend()
     kind = format_named(to, quantize)
     model, run, about = _described(model, labels, photos)
     model = exportable(model)

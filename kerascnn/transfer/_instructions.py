@@ -43,7 +43,8 @@ def use(record, folder):
         {
             "title": "Classify photos",
             "note": "Preprocessing is inside the model; photos are read as for the training.",
-            "code": f"kerascnn predict {run} photo.jpg\nkerascnn evaluate {run} labelled_photos/",
+            "code": f"kerascnn predict {run} photo.jpg\nkerascnn evaluate {run} labelled_photos/\n"
+            f"kerascnn export {run} --to onnx",
         },
         {
             "title": "The same in Python",
@@ -110,6 +111,8 @@ def _command(config, folder, **changes):
         "seed": (config["seed"], 0),
         "engine": (config["engine"], "auto"),
         "precision": (config["precision"], "float32"),
+        "distribute": (config.get("distribute", "none"), "none"),
+        "compute": (config.get("compute", "default"), "default"),
         "manifest": (None, None),
         "output": (str(folder), "run"),
     }

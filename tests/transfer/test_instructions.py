@@ -67,10 +67,11 @@ def parts(folder):
 def test_the_commands_work(folder, monkeypatch, command_line):
     """As they are pasted, with photos that are there."""
     monkeypatch.chdir(folder.with_name("photos"))
-    predict, evaluate = parts(folder)["Classify photos"].splitlines()
+    predict, evaluate, export = parts(folder)["Classify photos"].splitlines()
     said = command_line(predict.replace("photo.jpg", "circle/000.png"))
     assert "circle/000.png" in said
     assert "36 photos" in command_line(evaluate.replace("labelled_photos/", "."))
+    assert "same class for 100.0%" in command_line(export)
 
 
 def test_training_goes_on_with_the_same_photos(folder, command_line):
