@@ -68,6 +68,15 @@ def test_finetune(tmp_path, few_photos, mobilenet):
 
 
 @pytest.mark.slow
+def test_search_quick(tmp_path, mobilenet, shared_data):
+    command = (ROOT / "recipes/search.py", shared_data("data/clothing"), "--weights", mobilenet)
+    output = run(tmp_path, *command, "--image-size", 96, "--quick", timeout=600)
+    assert re.search(r"^3 trials took \d+\.\d\d times the plain guide \(", output, re.MULTILINE)
+    assert len(re.findall(r"^000\d  \d+\.\d%  +\d", output, re.MULTILINE)) == 3
+    assert (tmp_path / "search_parallel.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow
 def test_test_time_views_quick(tmp_path, few_photos, shared_data):
     weights = shared_data("weights/mobilenet_0.25_128_notop.weights.h5")
     command = (ROOT / "recipes/test_time_views.py", few_photos, "--weights", weights, "--quick")
@@ -219,6 +228,16 @@ def test_benchmark_reproducible_quick(tmp_path):
     assert re.search(r"^training step, MobileNetV2: \d+\.\d\d \(", output, re.MULTILINE)
 
 
+@pytest.mark.slow
+def test_benchmark_scaling_quick(tmp_path):
+    output = run(tmp_path, ROOT / "recipes/benchmarks/scaling.py", "--quick")
+    counted, formula = map(
+        float, re.findall(r"exchanged ([\d.]+) MB, by formula ([\d.]+)", output)[0]
+    )
+    assert 0.9 * formula < counted  # others may use the loopback interface too
+    assert len(re.findall(r"^ +\d+ Gbit/s: (?:\d+\.\d% *){6}$", output, re.M)) == 3
+
+
 def test_serve(tmp_path, shared_data):
     """A photo is posted to the server, in whose process neither TensorFlow nor Keras can start."""
     model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Rescaling(1 / 255)])
@@ -262,3 +281,10 @@ def post(address, file):
         "except urllib.error.HTTPError as error: print(error.read().decode())"
     )
     return subprocess.check_output([sys.executable, "-c", code, address, str(file)], text=True)
+
+
+@pytest.mark.slow
+def test_benchmark_compute_quick(tmp_path):
+    output = run(tmp_path, ROOT / "recipes/benchmarks/compute.py", "--quick", timeout=600)
+    assert output.count("chosen") == 2
+    assert len(re.findall(r"^\S.*: \d+\.\d\d \(.+\) times as fast$", output, re.MULTILINE)) == 2

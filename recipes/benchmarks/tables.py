@@ -67,10 +67,10 @@ def where(result):
 
 def memory():
     result = load("memory")
-    tables = [sizes(part, result[part]) for part in ("photos", "fits") if part in result]
+    tables = [sizes(part, result[part]) for part in ("photos", "fits", "search") if part in result]
     return (
         "Anonymous memory (MB), nothing subtracted: the peak of whole processes by their photos "
-        "(fine-tuning for as many steps), and that of one process after so many fits.\n\n"
+        "(fine-tuning for as many steps), and that of one process after so many fits or trials.\n\n"
         + "\n\n".join(tables)
         + "\n\n"
         "Command: `python recipes/benchmarks/memory.py`."
@@ -94,6 +94,30 @@ def reproducible():
         f"{result['rows'][0]['rounds']} pairs of processes.\n\n"
         f"{markdown(['work', 'time'], rows)}\n\n"
         f"{made_by(result, 'python recipes/benchmarks/reproducible.py')}"
+    )
+
+
+def scaling():
+    result = load("scaling")
+    rows = [
+        [row["network"], f"{rate} Gbit/s", *(f"{share:.1%}" for share in shares)]
+        for row in result["rows"]
+        for rate, shares in row["efficiency"].items()
+    ]
+    found = "; ".join(
+        f"{row['network']} {row['gradient_bytes'] / 1e6:.1f} MB of gradients, a step of "
+        f"{result['batch_size']} photos alone {row['seconds_alone']:.2f} s, of two workers "
+        f"{row['seconds_of_two']:.2f} s, exchanged {row['bytes_of_two'] / 1e6:.1f} MB, by formula "
+        f"{row['bytes_by_formula'] / 1e6:.1f} MB"
+        for row in result["rows"]
+    )
+    columns = ["network", "between workers", *(f"{n} workers" for n in result["workers"])]
+    return (
+        f"Measured with two workers on this machine, one core each: {found}.\n\n"
+        "The share of its speed that a worker keeps. Modelled, not measured, from the step alone "
+        "and the bytes; nothing overlapped, no delays:\n\n"
+        f"{markdown(columns, rows)}\n\n"
+        f"{made_by(result, 'python recipes/benchmarks/scaling.py')}"
     )
 
 
@@ -132,6 +156,21 @@ def report():
         f"The page weighs {result['kilobytes']:,} kB with {result['pictures']} pictures.\n\n"
         f"{markdown(columns, rows)}\n\n"
         f"{made_by(result, 'python recipes/benchmarks/report.py photos/ --weights FILE')}"
+    )
+
+
+def compute():
+    result = load("compute")
+    rows = [
+        [row["training"], row["batch"], row["choice"], spread(row), f"{row['tuning_seconds']:.0f}"]
+        for row in result["rows"]
+    ]
+    columns = ["training", "batch", "chosen", "times as fast", "seconds of measuring"]
+    return (
+        "What `kerascnn.tune_compute` chooses against plain `compile` and `fit`: training steps on "
+        f"rows in memory, on {result['device']}; median and spread of {result['rounds']} rounds "
+        f"after the choice.\n\n{markdown(columns, rows)}\n\n"
+        f"{made_by(result, 'python recipes/benchmarks/compute.py')}"
     )
 
 
