@@ -5,7 +5,8 @@ evaluation on the test photos. No augmentation, no caching, nothing slowed down.
 
     python plain_guide.py photos/ --weights FILE --output result.json
 
-`--finetune` adds the guide's second stage: layers from number 100 on, ten epochs at 1e-5.
+`--finetune` adds a second stage as in TensorFlow's guide: layers from number 100 on, ten epochs at
+1e-5; `--finetune-all` as in Keras's: the whole network, its batch normalisation frozen.
 `--fixed-parallelism` switches tf.data's autotuning off: with it, a `fit` may idle after its last
 batch until the tuner's wait runs out.
 """
@@ -70,6 +71,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--finetune", action="store_true")
+    parser.add_argument("--finetune-all", action="store_true")
     parser.add_argument("--fixed-parallelism", action="store_true")
     args = parser.parse_args()
 
@@ -86,10 +88,12 @@ def main():
     classes = sets["train"][1]
     model, network = build(args.weights, args.image_size, len(classes))
     train(model, photos, 1e-3, args.epochs)
-    if args.finetune:
+    if args.finetune or args.finetune_all:
         network.trainable = True
-        for layer in network.layers[:100]:
-            layer.trainable = False
+        for number, layer in enumerate(network.layers):
+            # The guide's `training=False` alone does not hold it still in Keras 3.15.
+            frozen_norm = isinstance(layer, keras.layers.BatchNormalization) and args.finetune_all
+            layer.trainable = not frozen_norm and (args.finetune_all or number >= 100)
         train(model, photos, 1e-5, args.epochs)
     labels = np.concatenate([labels for _, labels in photos["test"]])
     guess = model.predict(photos["test"], verbose=0).argmax(axis=1)
