@@ -1,6 +1,6 @@
 """Does memory stay flat: while the number of photos grows, and from fit to fit?
 
-    python recipes/benchmarks/memory.py [--only photos|fits]
+    python recipes/benchmarks/memory.py [--only photos|fits|search]
 
 photos: whole processes on 2,000 and on 20,000 synthetic photos, and their peak anonymous memory:
 what the process itself holds; pages of files, which the system may drop, do not count. Nothing is
@@ -12,8 +12,11 @@ fits: anonymous memory of one process after 10 and after 50 fine-tunings (partia
 MobileNet 0.25), and after 10 and 50 trials of Keras Tuner, whose models (ResNet-8) are
 `kerascnn.releasable` or as Keras leaves them.
 
+search: anonymous memory of the process that searches, after 10 and after 30 trials of
+`kerascnn.search.Tuner` (LeNet-5), which run in its worker; and of the same with `isolate=False`.
+
 Random weights, so that nothing is downloaded. Writes recipes/results/memory.json; `--quick`
-compares 60 and 240 photos, 2 and 4 fits, and writes nothing.
+compares 60 and 240 photos, 2 and 4 fits or trials, and writes nothing.
 """
 
 import argparse
@@ -35,7 +38,7 @@ RESULTS = Path(__file__).parents[1] / "results" / "memory.json"
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", choices=["photos", "fits"])
+    parser.add_argument("--only", choices=["photos", "fits", "search"])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--process", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -43,10 +46,12 @@ def main():
         PROCESSES[args.process[0]](args.process[1])
         return
     result = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    if args.only != "fits":
+    if args.only in (None, "photos"):
         result["photos"] = photos(*((60, 240) if args.quick else (2_000, 20_000)))
-    if args.only != "photos":
-        result["fits"] = fits(*((2, 4) if args.quick else (10, 50)))
+    if args.only in (None, "fits"):
+        result["fits"] = fits(FITS, *((2, 4) if args.quick else (10, 50)))
+    if args.only in (None, "search"):
+        result["search"] = fits(SEARCHES, *((2, 4) if args.quick else (10, 30)))
     result["versions"] = versions()
     if not args.quick:
         RESULTS.write_text(json.dumps(result, indent=2) + "\n")
@@ -153,14 +158,19 @@ def boundary(folder):
 # --- fits --------------------------------------------------------------------------------------
 
 
-def fits(*numbers):
-    return [row(what, numbers, after_fits(name, numbers)) for what, name in FITS.items()]
+def fits(ways, *numbers):
+    return [row(what, numbers, after_fits(name, numbers)) for what, name in ways.items()]
 
 
 FITS = {
     "fine-tunings": "finetunings",
     "trials of Keras Tuner": "trials",
     "trials without `releasable`": "plain_trials",
+}
+
+SEARCHES = {
+    "trials in the worker of a search": "search",
+    "trials of a search in its process": "search_here",
 }
 
 
@@ -218,6 +228,33 @@ def plain_trials(number):
     trials(number, lambda model: model)
 
 
+def search(number, isolate=True):
+    import keras
+
+    import kerascnn as kc
+
+    images, labels = drawn(120, 32)
+
+    def build(hyperparameters):
+        model = kc.models.LeNet5(input_shape=(32, 32, 3), classes=4)
+        rate = hyperparameters.Float("learning_rate", 1e-4, 1e-1, sampling="log")
+        model.compile(keras.optimizers.SGD(rate), "sparse_categorical_crossentropy")
+        return model
+
+    class Watched(kc.search.Tuner):
+        def on_trial_end(self, trial):
+            super().on_trial_end(trial)
+            print("bytes", anonymous(), flush=True)
+
+    options = {"objective": "val_loss", "max_trials": int(number), "verbose": False}
+    tuner = Watched(build, "search", isolate=isolate, **options)
+    tuner.search(images[40:], labels[40:], validation_data=(images[:40], labels[:40]))
+
+
+def search_here(number):
+    search(number, isolate=False)
+
+
 def drawn(count, side):
     """Noise in four classes of different brightness: uint8 (count, side, side, 3), labels."""
     labels = np.arange(count) % 4
@@ -230,6 +267,8 @@ PROCESSES = {
     "finetunings": finetunings,
     "trials": trials,
     "plain_trials": plain_trials,
+    "search": search,
+    "search_here": search_here,
 }
 
 
