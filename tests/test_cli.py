@@ -88,6 +88,18 @@ def run(photos, tmp_path_factory):
 # Without TensorFlow
 
 
+def test_launch_gives_a_script_its_own_options(kerascnn_command, tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text("import sys\nprint(sys.argv[1:])\nsys.exit('--bad' in sys.argv)")
+    options = ("launch", "--logs", tmp_path / "logs", script, "--workers", "9", "-v")
+    code, _, err = kerascnn_command(*options)
+    assert (code, err) == (0, "")
+    assert (tmp_path / "logs/worker-1.txt").read_text() == "['--workers', '9', '-v']\n"
+    code, _, err = kerascnn_command("launch", script, "--bad")
+    assert code == 2 and "so all were stopped. If the script uses Resume" in err
+    assert refused(kerascnn_command("launch", "no.py")) == "There is no script no.py."
+
+
 def test_help_check_and_models_start_no_backend(photos):
     code = f"""
 import sys
