@@ -212,9 +212,9 @@ def _summary(result, output):
         interval = result["test_interval"]
         said = f" (95 % interval {interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
         lines.append(f"Test accuracy of the best: {result['test_accuracy']:.1%}{said}")
-    if result["importance"]:
-        shown = [f"{name} {share:.0%}" for name, share in list(result["importance"].items())[:3]]
-        lines.append(f"What mattered: {', '.join(shown)}")
+    shares = (result["importance"] or {}).items()
+    if shown := [f"{name} {share:.0%}" for name, share in shares if share >= 0.01][:3]:
+        lines.append(f"What mattered, in shares of the scores' variance: {', '.join(shown)}")
     names = ["best/model.keras", "best.json", "trials.csv", "parallel.png", "importance.png"]
     names += ["ensemble.keras"]
     return "\n".join([*lines, *(f"  {output / n}" for n in names if (output / n).exists())])

@@ -123,15 +123,12 @@ def test_what_a_search_refuses_is_said_by_the_parent(tmp_path):
 @pytest.mark.slow
 def test_three_failures_in_a_row_end_the_search_with_their_reason(tmp_path):
     def search():
-        def build(hp):
-            hp.Float("rate", 0.0, 1.0)
-            raise ValueError("no such layer")
-
         class Space(keras_tuner.HyperModel):
-            build = staticmethod(build)
-
             def declare_hyperparameters(self, hp):
                 hp.Float("rate", 0.0, 1.0)
+
+            def build(self, hp):
+                raise ValueError("no such layer")
 
         kc.search.Tuner(Space(), tmp_path / "search", isolate=False).search()
 
