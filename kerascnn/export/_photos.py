@@ -41,7 +41,7 @@ def photos_for(photos, run, labels, shape):
         shape: (height, width, channels) of the network's input.
     """
     if isinstance(photos, ImageData):
-        return _of_data(photos)
+        return _of_data(photos, labels, shape)
     if photos is not None:
         return _of_files(Path(photos), _listed(Path(photos)), labels)
     if run and (root := _root_of(run)):
@@ -54,14 +54,16 @@ def photos_for(photos, run, labels, shape):
     return Photos("noise, as no photos were given", noise)
 
 
-def _of_data(data):
+def _of_data(data, labels, shape):
+    if any(size not in (None, given) for size, given in zip(shape, data.image_shape)):
+        raise InputError(f"The model takes {tuple(shape)} photos, the data has {data.image_shape}.")
     compared = data.validation if data.validation.num_photos else data.train
     chosen = _spread(range(compared.num_photos), _COMPARED)
     calibrating = _spread(range(data.train.num_photos), _CALIBRATING)
     return Photos(
         f"{len(chosen)} {compared.name} photos",
         compared.images(chosen),
-        compared.labels[chosen],
+        compared.labels[chosen] if data.class_names == labels["class_names"] else None,
         data.train.images(calibrating),
     )
 

@@ -15,8 +15,8 @@ ABOUT = {
 }  # fmt: skip
 
 
-def chosen(photos=None, run=None, **about):
-    return photos_for(photos, run, ABOUT | about, (32, 32, 3))
+def chosen(photos=None, run=None, size=32, **about):
+    return photos_for(photos, run, ABOUT | about, (size, size, 3))
 
 
 def test_a_run_compares_on_validation_and_calibrates_on_training(run, result):
@@ -32,6 +32,9 @@ def test_a_data_set_gives_the_same(run, result):
     np.testing.assert_array_equal(of_data.images, of_run.images)
     np.testing.assert_array_equal(of_data.truth, of_run.truth)
     assert of_data.calibration.shape == of_run.calibration.shape
+    assert chosen(result.data, class_names=["square", "circle", "triangle"]).truth is None
+    with pytest.raises(InputError, match=r"takes \(48, 48, 3\) photos, .* \(32, 32, 3\)"):
+        chosen(result.data, size=48)
 
 
 def test_a_run_whose_photos_have_gone_is_compared_on_noise(result, run, tmp_path):
@@ -62,7 +65,7 @@ def test_many_photos_are_thinned_out_evenly():
     images = np.zeros((6000, 8, 8, 3), np.uint8)
     images[:, 0, 0, 0], images[:, 0, 0, 1] = np.arange(6000) % 250, np.arange(6000) // 250
     shades = data.from_arrays(images, np.arange(6000) % 2, splits=(0.5, 0.5, 0.0))
-    sample = chosen(shades)
+    sample = chosen(shades, size=8)
     assert len(sample.images) == 1000 and len(sample.calibration) == 200
 
 
