@@ -31,7 +31,7 @@ def start():
     kc.distribute.start()
     kc.reproducible(0)  # the same first weights everywhere
     data = kc.data.from_directory("photos/", image_size=64)
-    model = kc.models.CIFARResNet20(input_shape=data.image_shape, classes=len(data.class_names))
+    model = kc.models.CifarResNet20(input_shape=data.image_shape, classes=len(data.class_names))
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     train, held = kc.distribute.shard(data.train), kc.distribute.shard(data.validation)
     resume = kc.callbacks.Resume("run/", train)  # only worker 0 writes
@@ -81,8 +81,9 @@ def _join():
             keras.distribution.list_devices()  # the first look opens the connections
     except RuntimeError as error:
         raise InputError(
-            f"This worker cannot join the others: {str(error).splitlines()[0]} Call "
-            "kerascnn.distribute.start() first, before anything is built or computed."
+            f"Worker {worker()} cannot join the others: {str(error).splitlines()[0]} Call "
+            "kerascnn.distribute.start() before anything is built, and see that worker 0's address "
+            "can be reached."
         ) from error
 
 

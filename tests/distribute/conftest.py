@@ -29,11 +29,12 @@ def run_python(tmp_path_factory):
     """Runs Python with arguments and variables: a `CompletedProcess`."""
     cache = tmp_path_factory.mktemp("cache")
 
-    def run(*arguments, **variables):
+    def run(*arguments, cwd=None, **variables):
         env = {**os.environ, "PYTHONPATH": str(HERE.parents[1]), "KERASCNN_CACHE": str(cache)}
         env |= {"TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu", **variables}
         command = [sys.executable, *map(str, arguments)]
-        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
+        pipes = {"capture_output": True, "text": True, "timeout": 600}
+        return subprocess.run(command, cwd=cwd, env=env, **pipes)
 
     return run
 

@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 import kerascnn as kc
 from kerascnn import InputError
 from tests.distribute.conftest import HERE, assert_same_validation, largest_difference, weights
+from tests.transfer.conftest import SHAPES, draw_photos
 
 TRAIN = HERE / "train.py"
 
@@ -63,6 +66,20 @@ def test_workers_that_see_different_checkpoints_are_refused(run_python, tmp_path
     ended = launched(run_python, tmp_path / "{}", 36, 0, -1)
     assert ended.returncode == 2
     assert "The workers do not see the same checkpoints in" in ended.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_example_runs_alone_and_in_two_processes(run_python, tmp_path, workers):
+    (code,) = re.findall(r"```python\n(.*?)```", kc.distribute.start.__doc__, re.S)
+    code = textwrap.dedent(code).replace("epochs=10", "epochs=2").replace("size=64", "size=32")
+    (tmp_path / "train.py").write_text(code)
+    draw_photos(tmp_path / "photos", dict.fromkeys(SHAPES, 16))
+    command = ["-m", "kerascnn", "launch", "train.py"] if workers > 1 else ["train.py"]
+    ended = run_python(*command, cwd=tmp_path, KERAS_BACKEND="jax")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("Epoch 2/2") == 1
+    assert (tmp_path / "model.keras").exists() and checkpoints(tmp_path)
 
 
 @pytest.mark.slow
@@ -149,6 +166,22 @@ def test_ctrl_c_is_passed_on_once(script):
     out, err = running.communicate(timeout=60)
     assert (running.returncode, out) == (130, "saved\n")
     assert err.startswith("kerascnn: Stopped.")
+
+
+def test_no_worker_outlives_the_command(script):
+    """Killed, the command can end nobody; the workers see that it is gone."""
+    waiting = script(
+        "from kerascnn.distribute.starting import _end_with_launch\n_end_with_launch()\n"
+        "print(os.getpid(), flush=True)\ntime.sleep(60)"
+    )
+    running = process(waiting)
+    worker = int(running.stdout.readline())
+    os.kill(worker, 0)  # it is there
+    start = time.monotonic()
+    running.kill()
+    assert running.stdout.read() == ""  # ends when the worker does
+    assert time.monotonic() - start < 30
+    running.communicate()
 
 
 @pytest.mark.parametrize(
