@@ -118,6 +118,40 @@ def ensembles():
     )
 
 
+def search():
+    result = load("search")
+    ratio = f"{result['ratio']:.2f} ({result['lowest']:.2f}-{result['highest']:.2f})"
+    best = sorted(
+        (r for r in result["trials"] if r["score"] is not None), key=lambda r: -r["score"]
+    )
+    rows = [
+        [
+            row["trial"],
+            f"{row['score']:.1%}",
+            f"{row['seconds']:.0f}",
+            ", ".join(
+                f"{name} {value:.2g}" if isinstance(value, float) else f"{name} {value}"
+                for name, value in row["values"].items()
+            ),
+        ]
+        for row in best[:5]
+    ]
+    columns = ["trial", "validation accuracy", "seconds", "values"]
+    train, validation, test = (result["photos"][p] for p in ("train", "validation", "test"))
+    return (
+        f"MobileNetV2 at {result['image_size']} pixels on ten classes of clothing ({train:,} / "
+        f"{validation} / {test} photos): {len(result['trials'])} random trials took {ratio} times "
+        "the plain guide's two stages of ten epochs, whole processes, empty cache. Trial 0000 is "
+        f"`finetune`'s default plan: validation {result['default_accuracy']:.1%}, the best trial "
+        f"{result['best_accuracy']:.1%}; test, read once, {result['best_test_accuracy']:.1%}, the "
+        f"guide {result['guide_test_accuracy']:.1%}. The best five:\n\n"
+        f"{markdown(columns, rows)}\n\n"
+        "![the trials](results/search_parallel.png)\n\n"
+        "![what they depended on](results/search_importance.png)\n\n"
+        f"{made_by(result, result['command'])}"
+    )
+
+
 def growth():
     result = load("batch_growth")
     rows = [
@@ -222,6 +256,7 @@ SECTIONS = {
     "optimiser_race": ("Optimisers", race),
     "lottery_ticket": ("Lottery tickets", tickets),
     "ensembles": ("Ensembles", ensembles),
+    "search": ("A search beside the plain guide", search),
     "test_time_views": ("Views at test time", views),
     "batch_growth": ("Batches that grow", growth),
     "small_claims": ("What lectures say", claims),

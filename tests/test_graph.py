@@ -118,6 +118,22 @@ def test_freeze_boundary_ignores_the_top_and_pooling(mobilenet_v2):
     assert _graph.freeze_boundary(whole) == "block_12_add"
 
 
+def test_boundaries_before_several_stages(mobilenet_v2):
+    names = ["block_12_add", "block_5_add", "block_2_add", "expanded_conv_project_BN"]
+    assert _graph.stage_boundaries(mobilenet_v2) == names
+    assert _graph.freeze_boundary(mobilenet_v2, num_stages=2) == "block_5_add"
+    with pytest.raises(InputError, match="has no stage to freeze before its last 5"):
+        _graph.freeze_boundary(mobilenet_v2, num_stages=5)
+
+
+def test_preprocessing_is_no_stage():
+    photos = keras.Input((32, 32, 3))
+    x = layers.Normalization(mean=[1.0, 2.0, 3.0], variance=[1.0, 1.0, 1.0])(photos)
+    x = layers.Conv2D(4, 3, 2, padding="same", name="first")(x)
+    x = layers.Conv2D(8, 3, 2, padding="same", name="second")(x)
+    assert _graph.stage_boundaries(keras.Model(photos, x)) == ["first"]
+
+
 def test_freeze_boundary_says_when_there_is_none():
     inputs = keras.Input((8, 8, 3))
     x = layers.Rescaling(2.0)(inputs)

@@ -201,15 +201,19 @@ class FineTuning(keras_tuner.HyperModel):
         model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
         return model
 
-    def fit(self, hp, model, *args, callbacks=(), epochs=None, **kwargs):
+    def fit(self, hp, model, *args, callbacks=(), epochs=None, initial_epoch=0, **kwargs):
         """Train a model that `build` made: dict of "val_accuracy" and "val_loss".
 
         Args:
             hp: `keras_tuner.HyperParameters`, those of `build`.
             callbacks: are told the epochs of all stages, numbered on, with `model` as their model.
             epochs: int, instead of the space's.
+            initial_epoch: int. Above 0 the weights that a shorter trial left in `model` are undone.
             args, kwargs: not used; what a `Tuner` passes to every `fit`.
         """
+        if initial_epoch:
+            for variable, start in zip(model.variables, self.build(hp).variables):
+                variable.assign(start)
         settings = self.settings(_active(hp))
         settings |= {"class_weight": "auto", "precision": "float32"}
         settings["epochs"] = epochs or settings["epochs"]

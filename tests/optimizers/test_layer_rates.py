@@ -179,3 +179,13 @@ def test_layers_of_one_name_are_refused():
     model = keras.Sequential([keras.Input((2,)), below, above])
     with pytest.raises(InputError, match="Another group has a layer with the name of .*same/kern"):
         layer_rates(model, K.SGD(0.1))
+
+
+def test_groups_may_be_named():
+    """The head's first; a group without weights that train is left out."""
+    groups = [["head"], ["flat"], ["conv2", "bn1"], ["conv1"]]
+    assert rates(compiled(K.SGD(0.1), decay=0.5, groups=groups)) == pytest.approx(
+        [0.1, 0.05, 0.025]
+    )
+    with pytest.raises(InputError, match=r"every layer that trains. Missing: \['conv1'"):
+        compiled(K.SGD(0.1), groups=groups[:3])

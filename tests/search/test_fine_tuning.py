@@ -48,7 +48,7 @@ def trial(space, callbacks=(), **values):
     return model, space.fit(hp, model, callbacks=callbacks)
 
 
-@pytest.mark.parametrize("values", [{}, RICH], ids=["defaults", "all changed"])
+@pytest.mark.parametrize("values", [{}, pytest.param(RICH, marks=pytest.mark.slow)])
 def test_a_trial_is_a_finetune(shapes, space, values):
     model, metrics = trial(space, **values)
     if not values:
@@ -127,6 +127,17 @@ def test_an_epoch_budget_is_a_shorter_plan(space):
     space.fit(hp, space.build(hp), epochs=1, initial_epoch=0)
     assert len(space.history) == 1
     assert space.settings({"depth": "head", "tuner/epochs": 1})["epochs"] == 1
+
+
+@pytest.mark.slow
+def test_a_longer_trial_trains_anew(space):
+    """Hyperband loads what a shorter trial left; the score is of values and seed alone."""
+    values = {"hidden_units": 128, "dropout": 0.3}
+    whole, metrics = trial(space, **values)
+    hp = chosen(space, **values)
+    model, _ = trial(space, **values)  # trained: as loaded from a shorter trial
+    assert space.fit(hp, model, epochs=2, initial_epoch=1) == metrics
+    assert equal(model, whole)
 
 
 @pytest.mark.parametrize("depths", [ALL, ("head", "partial"), "head"])

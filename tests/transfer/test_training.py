@@ -62,6 +62,27 @@ def test_held_out_photos_are_read_in_order_as_they_are():
         batches.epoch += 1
 
 
+def test_augmentation_is_a_function_of_seed_epoch_and_photo():
+    images = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 3)).astype(np.uint8)
+    split = data.from_arrays(images, [0, 1] * 30).train
+    read = photos(split)
+
+    def epoch(number, size, magnitude=15):
+        """{photo: its pixels} of an epoch in batches of `size`."""
+        batches = Batches(read, split, 1, 7, None, size, magnitude)
+        batches.epoch = number
+        pixels = np.concatenate([batches[i][0] for i in range(batches.num_batches)])
+        assert pixels.dtype == np.float32 and pixels.min() >= 0 and pixels.max() <= 255
+        return dict(zip(batches.rows(number).tolist(), pixels))
+
+    first, other, next_epoch, plain = epoch(0, 8), epoch(0, 32), epoch(1, 8), epoch(0, 8, 0)
+    assert all(np.array_equal(first[i], other[i]) for i in first)
+    changed = np.mean([not np.array_equal(first[i], plain[i]) for i in first])
+    assert changed > 0.7  # two of fourteen operations; one is the identity
+    assert np.mean([not np.array_equal(first[i], next_epoch[i]) for i in first]) > 0.7
+    np.testing.assert_array_equal(np.stack([plain[i] for i in range(48)]), read(np.arange(48)))
+
+
 def test_class_weights_are_sample_weights():
     split = parts((60, 10)).train
     weight = class_weight("balanced", split)
