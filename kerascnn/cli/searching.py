@@ -74,6 +74,9 @@ def tune(
     `kerascnn finetune --recipe`) and best/, a run folder of the winner, for which the test photos
     are used once.
 
+    On several machines: the same command everywhere, with --chief HOST:PORT of the first one, and
+    --worker NAME on the others. All need the photos; the output folder should be a shared one.
+
     Example: kerascnn tune photos/ --trials 20 --output search/
     """
     refuse_inside(output, photos)
