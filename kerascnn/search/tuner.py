@@ -154,6 +154,7 @@ class Tuner(keras_tuner.Tuner):
         space = keras_tuner.HyperParameters.from_config(outcome.pop("hyperparameters"))
         trial.hyperparameters = space
         folder = trial_folder(self._folder, trial.trial_id)
+        (folder / "error.txt").unlink(missing_ok=True)
         if "traceback" in outcome:
             (folder / "error.txt").write_text(outcome.pop("traceback"), "utf-8")
         self._refuse_hopeless(outcome)

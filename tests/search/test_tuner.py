@@ -122,6 +122,7 @@ def test_wrong_input_stops_the_search_at_once_and_mended_it_goes_on(tmp_path):
     assert "There are no photos" in (tmp_path / "trial_0000" / "error.txt").read_text()
     searched(tmp_path)
     assert [row["status"] for row in trials(tmp_path)] == ["COMPLETED"] * 4
+    assert not list(tmp_path.rglob("error.txt"))
 
 
 def test_what_only_some_values_cause_fails_those_trials(tmp_path):
