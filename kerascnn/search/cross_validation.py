@@ -21,15 +21,16 @@ class CrossValidation(keras_tuner.HyperModel):
     saves is that of fold 0: `get_best_models` gives it, and `members` gives all of them.
 
     Args:
-        hypermodel: `keras_tuner.HyperModel` with an attribute `data` (`ImageData`) and a method
-            `with_data(data)`: `FineTuning`, `FromScratch`, or your own.
+        hypermodel: `keras_tuner.HyperModel` with an attribute `data` (`ImageData`) and methods
+            `with_data(data)` and `declare_hyperparameters(hp)`: `FineTuning`, `FromScratch`, or
+            your own.
         folds: int >= 2.
         seed: int. Which photos share a fold.
         objective: str. What a fold's best epoch is chosen by, as Keras Tuner chooses it for a
             single training: the highest, or for names that end in "loss" the lowest.
 
     Raises:
-        InputError: see `kerascnn.data.folds`.
+        InputError: the hypermodel lacks one of these, or see `kerascnn.data.folds`.
 
     >>> from kerascnn.data import from_arrays
     >>> from kerascnn.search import FromScratch
@@ -44,6 +45,14 @@ class CrossValidation(keras_tuner.HyperModel):
 
     def __init__(self, hypermodel, folds=5, seed=0, *, objective="val_accuracy"):
         super().__init__()
+        inherited = keras_tuner.HyperModel.declare_hyperparameters
+        declared = getattr(type(hypermodel), "declare_hyperparameters", inherited)
+        if declared is inherited or not hasattr(hypermodel, "with_data"):
+            raise InputError(
+                "Folds need a keras_tuner.HyperModel with `data`, `with_data` and "
+                "`declare_hyperparameters`, as FineTuning and FromScratch have. "
+                f"Received: {type(hypermodel).__name__}."
+            )
         self.hypermodel, self.folds, self.seed, self.objective = hypermodel, folds, seed, objective
         self.spaces = [
             hypermodel.with_data(part) for part in folding.folds(hypermodel.data, folds, seed)

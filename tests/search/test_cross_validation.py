@@ -152,3 +152,9 @@ def test_a_space_that_gives_no_objective_is_refused(data):
         space = CrossValidation(Sums(data, result), 2)
         with pytest.raises(kc.InputError, match="gives no val_accuracy, only (loss|nothing)"):
             space.fit(default(space), space.build(default(space)))
+
+
+def test_a_space_without_its_parts_is_refused():
+    for given in (keras_tuner.HyperModel(), lambda hp: None):
+        with pytest.raises(kc.InputError, match="Folds need a keras_tuner.HyperModel with `data`"):
+            CrossValidation(given)
