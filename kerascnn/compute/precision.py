@@ -145,7 +145,7 @@ def _give_state(model, copy):
         if twin.trainable != layer.trainable:
             twin.trainable = layer.trainable
     for new, old in zip(copy.variables, model.variables):
-        new.assign(np.array(keras.ops.convert_to_numpy(old)))  # JAX's `fit` gives its arrays away
+        new.assign(np.array(keras.ops.convert_to_numpy(old.value)))  # JAX gives its arrays away
     for twin in _layers(copy):
         if hasattr(twin, "finalize_state"):
             twin.finalize_state()  # what it computes with is not among its weights
