@@ -34,12 +34,12 @@ decoder = Decoder(labels["image_size"], labels["channels"], labels["resize"])
 class Photos(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         size = int(self.headers.get("Content-Length", 0))
+        if not 0 < size <= MOST_BYTES:
+            return self.answer(413, {"error": f"a photo has 1 to {MOST_BYTES:,} bytes"})
         try:
-            photo = decoder(self.rfile.read(size)) if size <= MOST_BYTES else None
+            photo = decoder(self.rfile.read(size))
         except InputError as error:
             return self.answer(400, {"error": str(error)})
-        if photo is None:
-            return self.answer(413, {"error": f"more than {MOST_BYTES:,} bytes"})
         (probabilities,) = network.run(["probabilities"], {"images": photo[None]})[0]
         pairs = sorted(zip(probabilities.tolist(), labels["class_names"]), reverse=True)
         return self.answer(200, {name: probability for probability, name in pairs})
