@@ -31,7 +31,7 @@ from kerascnn.transfer.recipe import Recipe
 from kerascnn.transfer.run import Result
 
 _DISK_SHARE = 0.5  # of the free disk, at most, for cached boundary features
-_HEAD_RATE, _FULL_RATE = 10.0, 0.1  # times the rate of the partial stage
+_HIDDEN_RATE, _FULL_RATE = 10.0, 0.1  # times the rate of the partial stage
 _log = logging.getLogger("kerascnn")
 
 
@@ -215,7 +215,8 @@ class Job:
     def head(self):
         """Train what comes behind the features, from cached features."""
         head = head_of(self.model, self.recipe)
-        self.fit("head", head, self.pooled, "classifier, from cached features", _HEAD_RATE)
+        factor = _HIDDEN_RATE if self.recipe.hidden_units else 1.0  # from random weights, or not
+        self.fit("head", head, self.pooled, "classifier, from cached features", factor)
 
     def pooled(self, name):
         """Reads the features that the head reads."""

@@ -47,7 +47,8 @@ def finetune(
     3. "full": the whole network, at a tenth of the rate.
 
     Where it is asked for, or the recipe has a hidden layer, "head" comes after the probe: the
-    classifier is trained as in 2., from the probe's cached features, at ten times the rate.
+    classifier is trained as in 2., from the probe's cached features; one with a hidden layer, which
+    starts at random, at ten times the rate.
 
     Batch normalisation stays frozen, to the bit. "auto" chooses how far to go by lecture note 3's
     table (`kc.transfer.plan`). Test photos are used once, at the end.
