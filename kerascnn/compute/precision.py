@@ -1,7 +1,6 @@
 """The same model in another precision."""
 
 import keras
-import numpy as np
 
 from kerascnn._calls import follow
 from kerascnn._errors import InputError, one_of
@@ -145,7 +144,7 @@ def _give_state(model, copy):
         if twin.trainable != layer.trainable:
             twin.trainable = layer.trainable
     for new, old in zip(copy.variables, model.variables):
-        new.assign(np.array(keras.ops.convert_to_numpy(old.value)))  # JAX gives its arrays away
+        new.assign(keras.ops.copy(old))  # JAX gives the arrays of a model away when it trains
     for twin in _layers(copy):
         if hasattr(twin, "finalize_state"):
             twin.finalize_state()  # what it computes with is not among its weights
