@@ -9,6 +9,8 @@ from kerascnn.transfer._instructions import asked, use
 from kerascnn.transfer._mistakes import confident_mistakes
 from kerascnn.transfer._scores import confusion
 
+_ELSEWHERE = ("machine", "plan", "recipe", "versions")  # shown by themselves, or one by one
+
 
 def page(record, folder):
     """The dict that `kc.report.write` takes, of a `Record` whose run folder is `folder`."""
@@ -35,7 +37,8 @@ def page(record, folder):
         "timings": metrics["seconds"],
         "use": use(record, folder),
         "environment": {**config.get("machine", {}), **config["versions"]},
-        "settings": {k: v for k, v in config.items() if k not in ("machine", "plan", "versions")},
+        "settings": {k: v for k, v in config.items() if k not in _ELSEWHERE}
+        | config.get("recipe", {}),
         "versions": {"kerascnn": config["versions"].get("kerascnn")},
     }
 
