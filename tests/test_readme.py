@@ -34,7 +34,7 @@ def photos(tmp_path):
 
 
 def test_the_tour_runs(photos, monkeypatch, capsys):
-    tour, continued, toolkit, augmentation, seeing = BLOCKS[:5]
+    tour, continued, toolkit, augmentation, seeing, search, beyond = BLOCKS[:7]
     monkeypatch.chdir(photos.parent)
     names = {"WEIGHTS": None}
     exec(compile(tour, "README.md", "exec"), names)
@@ -57,6 +57,13 @@ def test_the_tour_runs(photos, monkeypatch, capsys):
     assert "one batch" in capsys.readouterr().out  # of the checks
     for name in ("why", "filters", "worst", "features"):
         assert (photos.parent / f"{name}.png").stat().st_size > 5_000
+    assert "max_trials=20" in search
+    exec(compile(search.replace("20", "2, epochs=1"), "README.md", "exec"), names)
+    assert [row["status"] for row in names["trials"]] == ["COMPLETED"] * 2
+    assert (photos.parent / "winner" / "report.html").exists()
+    exec(compile(beyond, "README.md", "exec"), names)
+    assert "as it is" in capsys.readouterr().out
+    assert names["exported"].agreement == 1
 
 
 def test_the_networks_run(tmp_path, monkeypatch, capsys):
@@ -66,7 +73,7 @@ def test_the_networks_run(tmp_path, monkeypatch, capsys):
     drawn_tensors = {name: drawn.tensor(name, shape) for name, shape in tensors.items()}
     save_file(drawn_tensors, tmp_path / "resnet18.safetensors")
     monkeypatch.chdir(tmp_path)
-    exec(compile(BLOCKS[5], "README.md", "exec"), {"CHECKPOINT": "resnet18.safetensors"})
+    exec(compile(BLOCKS[7], "README.md", "exec"), {"CHECKPOINT": "resnet18.safetensors"})
     printed = capsys.readouterr().out
     assert "271,098" in printed  # ResNet-20 with its moving statistics
     assert "40 layers loaded from resnet18.safetensors; adapted: stem_conv; new: output" in printed
@@ -74,7 +81,7 @@ def test_the_networks_run(tmp_path, monkeypatch, capsys):
 
 
 def test_blocks_are_short():
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 8
     for block in BLOCKS:
         assert len([line for line in block.splitlines() if line.strip()]) <= 20
 
