@@ -9,6 +9,7 @@ _MODULES = {
     "shard": "sharding",
     "mirrored": "mirroring",
     "synchronized": "mirroring",
+    "save": "saving",
     "launch": "launching",
 }
 

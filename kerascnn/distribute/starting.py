@@ -38,12 +38,12 @@ def start():
     first = kc.distribute.worker() == 0
     model.fit(resume.data, validation_data=held, epochs=10, callbacks=[resume],
               initial_epoch=resume.initial_epoch, shuffle=False, verbose=2 * first)
-    if first:
-        model.save("model.keras")
+    kc.distribute.save(model, "model.keras")
     ```
 
     Every process must do the same: build the same model (one seed), call `fit` and `evaluate` at
-    the same places with the same number of steps. What writes or prints belongs to worker 0.
+    the same places with the same number of steps. What writes or prints belongs to worker 0; but a
+    model is saved by `save`, which all call, and a part of a model is not made by one alone.
 
     Why JAX: under TensorFlow's `MultiWorkerMirroredStrategy`, `fit` of Keras 3 fails
     (github.com/keras-team/keras/issues/20585).

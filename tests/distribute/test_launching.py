@@ -37,6 +37,7 @@ def test_two_workers_give_the_weights_of_one(alone, run_python, tmp_path):
     assert largest_difference(first, alone[0]) < 1e-5
     assert_same_validation(json.loads((tmp_path / "history-1.json").read_text()), alone[1])
     assert checkpoints(tmp_path) == ["epoch-0006-step-000003", "epoch-0007-step-000000"]
+    assert largest_difference(kc.load_model(tmp_path / "model.keras").get_weights(), first) == 0
 
 
 @pytest.mark.slow

@@ -40,6 +40,7 @@ def main(folder, num_train, dropout, killed_after):
     history = task.train(model, train, held, folder / "run", [PowerCut(int(killed_after))])
     np.savez(folder / f"weights-{worker}.npz", *model.get_weights())
     Path(folder, f"history-{worker}.json").write_text(json.dumps(history))
+    kc.distribute.save(model, folder / "model.keras")
     print(f"worker {worker} is done")
 
 
