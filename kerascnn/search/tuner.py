@@ -194,7 +194,8 @@ class Tuner(keras_tuner.Tuner):
         if (self._folder / _settings.FILE).exists():
             _settings.check(self._folder, self._identity)
         if not _is_worker() and (self._folder / "oracle.json").exists():
-            self.oracle.reload()
+            with lock(self._folder):  # it clears what a kill left behind
+                self.oracle.reload()
 
     def _claim(self, arguments):
         """Write what the folder's search is, or hold to it."""
