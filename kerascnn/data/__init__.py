@@ -3,7 +3,7 @@
 Nothing here imports Keras or TensorFlow until a data set for `fit` is made.
 """
 
-import importlib
+from kerascnn._lazy import lazy
 
 _HOMES = {
     "Augmented": "augmented",
@@ -36,13 +36,4 @@ _HOMES = {
 }
 
 __all__ = list(_HOMES)
-
-
-def __getattr__(name):
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"kerascnn.data.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'kerascnn.data' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy(__name__, _HOMES)

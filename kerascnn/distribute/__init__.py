@@ -1,8 +1,8 @@
 """One training on several devices and several machines."""
 
-import importlib
+from kerascnn._lazy import lazy
 
-_MODULES = {
+_HOMES = {
     "start": "starting",
     "worker": "starting",
     "num_workers": "starting",
@@ -13,14 +13,5 @@ _MODULES = {
     "launch": "launching",
 }
 
-__all__ = list(_MODULES)
-
-
-def __getattr__(name):
-    if name in _MODULES:
-        return getattr(importlib.import_module(f"kerascnn.distribute.{_MODULES[name]}"), name)
-    raise AttributeError(f"module 'kerascnn.distribute' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted({*globals(), *_MODULES})
+__all__ = list(_HOMES)
+__getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -1,8 +1,8 @@
 """Hyperparameter search on Keras Tuner: spaces, trials that cannot be lost, the best again."""
 
-import importlib
+from kerascnn._lazy import lazy
 
-_MODULES = {
+_HOMES = {
     "CrossValidation": "cross_validation",
     "FineTuning": "fine_tuning",
     "FromScratch": "from_scratch",
@@ -23,14 +23,5 @@ _MODULES = {
     "with_ray": "ray_tune",
 }
 
-__all__ = list(_MODULES)
-
-
-def __getattr__(name):
-    if name in _MODULES:
-        return getattr(importlib.import_module(f"kerascnn.search.{_MODULES[name]}"), name)
-    raise AttributeError(f"module 'kerascnn.search' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted({*globals(), *_MODULES})
+__all__ = list(_HOMES)
+__getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -50,8 +50,8 @@ class Tuner(keras_tuner.Tuner):
             by its best epoch, a dict of metrics or a float.
         directory: str or path of the search's folder. Its parents are made.
         oracle: "random", "bayesian" (Keras Tuner's Gaussian process, after 3 random trials for
-            each hyperparameter), "hyperband", or a `keras_tuner.Oracle` with its own objective, seed
-            and number of trials.
+            each hyperparameter), "hyperband", or a `keras_tuner.Oracle` with its own objective,
+            seed and number of trials.
         objective: name of a metric that `fit` gives, or a `keras_tuner.Objective`.
         max_trials: int >= 1, or None for no bound; Hyperband ends by itself.
         max_seconds: number > 0, or None. No trial starts after so many seconds of searching, all

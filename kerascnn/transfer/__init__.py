@@ -1,8 +1,8 @@
 """Transfer learning: pretrained networks that take raw photos, and what is built on them."""
 
-import importlib
+from kerascnn._lazy import lazy
 
-_MODULES = {
+_HOMES = {
     "Comparison": "comparing",
     "FeatureExtractor": "features",
     "Features": "features",
@@ -35,14 +35,5 @@ _MODULES = {
     "write_report": "reporting",
 }
 
-__all__ = list(_MODULES)
-
-
-def __getattr__(name):
-    if name in _MODULES:
-        return getattr(importlib.import_module(f"kerascnn.transfer.{_MODULES[name]}"), name)
-    raise AttributeError(f"module 'kerascnn.transfer' has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted({*globals(), *_MODULES})
+__all__ = list(_HOMES)
+__getattr__, __dir__ = lazy(__name__, _HOMES)
