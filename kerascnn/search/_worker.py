@@ -85,9 +85,12 @@ def apply_settings(settings):
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        inside, between = settings["threads"]
-        tf.config.threading.set_intra_op_parallelism_threads(inside)
-        tf.config.threading.set_inter_op_parallelism_threads(between)
+        chosen, (inside, between) = tf.config.threading, settings["threads"]
+        # Even the same number cannot be set again once TensorFlow has computed.
+        if inside != chosen.get_intra_op_parallelism_threads():
+            chosen.set_intra_op_parallelism_threads(inside)
+        if between != chosen.get_inter_op_parallelism_threads():
+            chosen.set_inter_op_parallelism_threads(between)
         # Every trial is traced anew, and should be.
         tf.get_logger().addFilter(lambda record: "retracing" not in record.getMessage())
     if settings["reproducible"]:

@@ -11,6 +11,7 @@ from kerascnn.search._worker import apply_settings
 
 
 def test_settings_of_keras_travel():
+    keras.ops.zeros(1)  # after which TensorFlow takes no number of threads any more
     before = process_settings(0)
     other = before | {"epsilon": 1e-5, "image_data_format": "channels_first", "floatx": "float16"}
     other["dtype_policy"] = "mixed_bfloat16"
