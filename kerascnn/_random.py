@@ -3,8 +3,10 @@
 A run that is killed and continued, or that reads its photos in another order, draws the same.
 """
 
+import contextlib
 import hashlib
 import os
+import random
 import threading
 
 import numpy as np
@@ -107,6 +109,26 @@ def mix_bits(h, xp=np):
         h = xp.bitwise_xor(h, xp.right_shift(h, np.array([shift], np.uint32)))
         h = h * np.array([factor], np.uint32)
     return xp.bitwise_xor(h, xp.right_shift(h, np.array([16], np.uint32)))
+
+
+@contextlib.contextmanager
+def random_state_kept():
+    """Leave Python's and NumPy's generators as they were.
+
+    Copies of layers draw weights that are thrown away: what is drawn later must not change.
+
+    >>> before = np.random.get_state()[1].tolist()
+    >>> with random_state_kept():
+    ...     _ = np.random.random(1000)
+    >>> np.random.get_state()[1].tolist() == before
+    True
+    """
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
 
 
 def reproducible(seed):

@@ -2,6 +2,7 @@
 
 import collections
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from kerascnn import InputError, reproducible
-from kerascnn._random import generator, is_reproducible, permutation
+from kerascnn._random import generator, is_reproducible, permutation, random_state_kept
 
 ROOT = Path(__file__).parents[1]
 
@@ -80,6 +81,7 @@ def test_wrong_seeds_are_refused_and_nothing_is_set(seed):
 
 JAX = """
 import os
+import random
 import kerascnn as kc
 from kerascnn import _random
 
@@ -103,3 +105,16 @@ def test_jax_gets_its_flag_once_and_all_generators_their_seed():
     flags = "--xla_cpu_multi_thread_eigen=true --xla_gpu_deterministic_ops=true"
     assert [output[0], output[2], output[4]] == [f"False {flags}", "True", f"True {flags}"]
     assert output[1] == output[3]
+
+
+def test_the_random_state_is_kept_also_after_an_error():
+    random.seed(3)
+    np.random.seed(3)
+    with pytest.raises(OSError), random_state_kept():
+        random.random()
+        np.random.random(7)
+        raise OSError
+    after = random.random(), np.random.random()
+    random.seed(3)
+    np.random.seed(3)
+    assert after == (random.random(), np.random.random())

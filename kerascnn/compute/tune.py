@@ -1,11 +1,7 @@
 """Precision, XLA, steps at once and accumulation: what trains a model fastest, measured here."""
 
-import contextlib
-import random
-
-import numpy as np
-
 from kerascnn._errors import InputError, one_of
+from kerascnn._random import random_state_kept
 from kerascnn.compute._race import Race
 from kerascnn.compute._sample import Sample
 from kerascnn.compute.precision import PRECISIONS
@@ -63,6 +59,7 @@ def tune_compute(
     >>> import kerascnn as kc
     >>> model = kc.models.LeNet5()
     >>> model.compile("sgd", "sparse_categorical_crossentropy")
+    >>> import numpy as np
     >>> x, y = np.zeros((64, 32, 32, 1)), np.zeros(64)
     >>> choice = tune_compute(model, (x, y), seconds=1, precisions=(), steps_per_execution=())
     >>> choice.precision, choice.micro_batch_size
@@ -74,7 +71,7 @@ def tune_compute(
         if number is not None and not number > 0:
             raise InputError(f"{name} must be above 0. Received: {name}={number!r}.")
     sample = Sample(data, batch_size)
-    with _random_state_kept():
+    with random_state_kept():
         race = Race(model, sample.rows, seconds)
         race.begin(batch_size or sample.batch_size, divisible=batch_size is not None)
         for precision in precisions:
@@ -86,14 +83,3 @@ def tune_compute(
             if steps <= (sample.num_batches or steps):
                 race.enter(race.best().choice, steps_per_execution=steps)
         return race.finish()
-
-
-@contextlib.contextmanager
-def _random_state_kept():
-    """Copies of layers draw weights that are thrown away: what is drawn later must not change."""
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)

@@ -1,13 +1,12 @@
 """All checks that can be made before training, in one call."""
 
-import contextlib
-import random
 import warnings
 
 import keras
 import numpy as np
 
 from kerascnn._errors import InputError
+from kerascnn._random import random_state_kept
 from kerascnn.data import ImageData, Split
 from kerascnn.doctor import baseline, inputs, labels, splits, start, training, trials, weights
 from kerascnn.doctor._finding import Diagnosis, Finding
@@ -68,7 +67,7 @@ def before_training(model, data, validation=None, *, batch_size=32, trials=True)
     [('label form', 'problem')]
     """
     _check_model(model)
-    with _random_state_kept():
+    with random_state_kept():
         sample = sampled(data, batch_size)
         _check_shapes(model, sample.x)
         if isinstance(data, ImageData) and validation is None:
@@ -273,14 +272,3 @@ def _tried(name, check, *arguments):
         return check(*arguments)
     except InputError as error:
         return Finding(name, "skipped", str(error))
-
-
-@contextlib.contextmanager
-def _random_state_kept():
-    """Copies of layers draw weights that are thrown away: what is drawn later must not change."""
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
