@@ -68,6 +68,7 @@ def read(folder):
 
 
 def write(folder, value):
+    """Say what the search in a folder is; whole or not at all."""
     write_json(folder / FILE, value)
 
 
