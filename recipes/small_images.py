@@ -27,14 +27,28 @@ def cifar(path=None):
     """
     if path is None:
         return [(images, labels.ravel()) for images, labels in keras.datasets.cifar10.load_data()]
-    parts = []
+    return _of_jpegs(path, ("train", "test"))
+
+
+def tiny_imagenet(path):
+    """The same for Tiny-ImageNet at 32x32 pixels, with its validation images for testing.
+
+    `path` is a local copy as JPEG bytes, as for `cifar`: {train,val}_jpeg and so on.
+    """
+    if path is None:
+        raise SystemExit("Keras has no Tiny-ImageNet. Pass --data, a local copy as JPEG bytes.")
+    return _of_jpegs(path, ("train", "val"))
+
+
+def _of_jpegs(path, parts):
+    found = []
     with np.load(path) as file:
-        for part in ("train", "test"):
+        for part in parts:
             data, offset = file[f"{part}_jpeg"], file[f"{part}_offset"]
             files = [io.BytesIO(data[a:b].tobytes()) for a, b in zip(offset, offset[1:])]
-            images = np.stack([np.asarray(Image.open(one)) for one in files])
-            parts.append((images, file[f"y_{part}"].ravel()))
-    return parts
+            images = np.stack([np.asarray(Image.open(one).convert("RGB")) for one in files])
+            found.append((images, file[f"y_{part}"].ravel()))
+    return found
 
 
 def digits(times=1, num_train=1200):
