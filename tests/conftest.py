@@ -32,6 +32,13 @@ def pytest_collection_finish():
     gc.set_threshold(100_000, 50, 100)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def old_objects_aside():
+    """Nor what the files before have left: every trial of a search collects garbage."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(name="shared_data")
 def shared_data_fixture():
     return shared_data
