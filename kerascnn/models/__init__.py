@@ -66,6 +66,7 @@ from kerascnn.models.vgg import (
 from kerascnn.models.wide_resnet import (
     WideBottleneckResNet,
     WideResNet,
+    WideResNet16x2,
     WideResNet16x4,
     WideResNet28x10,
     WideResNet40x4,
@@ -117,6 +118,7 @@ __all__ = [
     "VGG19",
     "WideBottleneckResNet",
     "WideResNet",
+    "WideResNet16x2",
     "WideResNet16x4",
     "WideResNet28x10",
     "WideResNet40x4",

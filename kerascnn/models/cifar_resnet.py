@@ -116,7 +116,8 @@ def CifarResNet(
     form = post_activation if variant == "v1" else pre_activation
     top = average_pool_top(classes, classifier_activation)
     x = form(image, depth, shortcut)
-    return finish(image, x, top, "CifarResNet", include_top, weights, pooling, classes, name)
+    builder = "-".join([f"CifarResNet{depth}", *sorted({variant, shortcut} - {"v1", "A"})])
+    return finish(image, x, top, builder, include_top, weights, pooling, classes, name)
 
 
 @documented

@@ -20,6 +20,7 @@ from kerascnn.models._builder import documented, finish, image_input, named_vari
 __all__ = [
     "WideBottleneckResNet",
     "WideResNet",
+    "WideResNet16x2",
     "WideResNet16x4",
     "WideResNet28x10",
     "WideResNet40x4",
@@ -66,8 +67,8 @@ def WideResNet(
     | `output` | classes           | global average, dense                   |
 
     Fewer layers of more filters learn as well as a thin network of a thousand layers, and train
-    faster. WRN-16-4 has 2,748,890, 40-4 8,949,210 and 28-10 36,479,194 trainable parameters. Block
-    i of stage s ends in `stage{s}_block{i}_out`. H and W of at least 4.
+    faster. WRN-16-2 has 691,674, 16-4 2,748,890, 40-4 8,949,210 and 28-10 36,479,194 trainable
+    parameters. Block i of stage s ends in `stage{s}_block{i}_out`. H and W of at least 4.
 
     Inputs: images whose channels have mean 0 and variance 1 over the training set. Weights start
     from N(0, 2 / fan-in), biases at 0.
@@ -94,7 +95,8 @@ def WideResNet(
         x = wide(x, 16 * factor * width, stride, dropout_rate, block)
     top = average_pool_top(classes, classifier_activation)
     x = bn_relu(x, "last")
-    return finish(image, x, top, "WideResNet", include_top, weights, pooling, classes, name)
+    builder = f"WideResNet{depth}x{width}"
+    return finish(image, x, top, builder, include_top, weights, pooling, classes, name)
 
 
 @documented
@@ -151,7 +153,8 @@ def _cifar(depth, width):
     return named_variant(WideResNet, name, summary, depth=depth, width=width)
 
 
-WideResNet16x4, WideResNet28x10, WideResNet40x4 = _cifar(16, 4), _cifar(28, 10), _cifar(40, 4)
+WideResNet16x2, WideResNet16x4 = _cifar(16, 2), _cifar(16, 4)
+WideResNet28x10, WideResNet40x4 = _cifar(28, 10), _cifar(40, 4)
 WideResNet50x2 = named_variant(
     WideBottleneckResNet, "WideResNet50x2", "WRN-50-2, for photos.", depth=50, width=2
 )
