@@ -2,12 +2,13 @@
 
     python recipes/make_goldens.py models      # kerascnn/overview/counts.json, 4 minutes
     python recipes/make_goldens.py backbones   # kerascnn/transfer/backbones.json, 3 minutes
+    python recipes/make_goldens.py own         # its rows of networks whose weights are packaged
     python recipes/make_goldens.py names       # tests/golden/layer_names.json, 2 minutes
     python recipes/make_goldens.py imagenet    # tests/golden/backbones_imagenet.json, 1 minute
 
-The first three build every network once. The last predicts photos with real weights, with nothing
-but `keras.applications` and its `preprocess_input`; it needs the test data in ../shared or in
-$KERASCNN_TEST_DATA.
+`models`, `backbones` and `names` build every network once. `imagenet` predicts photos with real
+weights, with nothing but `keras.applications` and its `preprocess_input`; it needs the test data in
+../shared or in $KERASCNN_TEST_DATA.
 """
 
 import csv
@@ -105,8 +106,17 @@ def own_names():
 
 
 def make_backbones():
-    rows = [own_row(name) for name in own_names()]
-    rows += [row(name, *found) for name, found in builders().items()]
+    write_backbones([row(name, *found) for name, found in builders().items()])
+
+
+def make_own():
+    rows = json.loads(BACKBONES.read_text("utf-8"))
+    write_backbones([row for row in rows if row["source"] == "keras.applications"])
+
+
+def write_backbones(rows):
+    """The rows of keras.applications and our own."""
+    rows = rows + [own_row(name) for name in own_names()]
     smallest = {}
     for r in rows:
         smallest[r["family"]] = min(r["num_parameters"], smallest.get(r["family"], np.inf))
@@ -226,6 +236,7 @@ if __name__ == "__main__":
     jobs = {
         "models": make_models,
         "backbones": make_backbones,
+        "own": make_own,
         "names": make_names,
         "imagenet": make_imagenet,
     }

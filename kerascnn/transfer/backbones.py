@@ -94,9 +94,9 @@ def backbone(
 
     Args:
         name: str, a builder of `keras.applications` or `kerascnn.models` (`list_backbones`).
-        weights: "imagenet" (downloaded once to Keras's cache), "mnist" (LeNet5, packaged), None
-            (random) or the path of a .weights.h5, .h5 or .keras file of this network, with or
-            without its top.
+        weights: "imagenet" (downloaded once to Keras's cache), the name of packaged ones ("mnist"
+            for LeNet5), None (random) or the path of a .weights.h5, .h5 or .keras file of this
+            network, with or without its top.
         image_size: int or (height, width) in pixels; None is the family's own, e.g. 224.
         channels: int; None is the family's own: 3 in `keras.applications`, which take no other.
         pooling: "avg", "max" or None (feature map).
@@ -121,6 +121,8 @@ def backbone(
     named = isinstance(weights, str) and weights in row.weights
     path = None if named or weights is None else _weights_file(weights, row)
     images = _images(row, image_size, channels)
+    if include_top and named and row.source == "kerascnn":
+        options = {"classes": _entry(row, weights)["classes"]} | options
     arguments = {
         "weights": weights if named else None,
         "include_top": include_top,
@@ -177,10 +179,14 @@ def _preprocessed(images, row, weights_name):
         return _preprocess(images, row.preprocessing)
     import keras
 
+    given = _entry(row, weights_name)["preprocessing"]
+    return keras.layers.Rescaling(given["scale"], given["offset"], dtype="float32")(images)
+
+
+def _entry(row, weights_name):
     from kerascnn.weights import entry
 
-    given = entry(row.name, weights_name)["preprocessing"]
-    return keras.layers.Rescaling(given["scale"], given["offset"], dtype="float32")(images)
+    return entry(row.name, weights_name)
 
 
 def _preprocess(x, regime):
