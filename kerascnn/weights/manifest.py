@@ -52,9 +52,9 @@ def entry(model_name, weights_name):
         Dict of plain values: "model", "name", "file", "licence", "image_size" (pixels a side),
         "channels", "classes", "trained_on", "test_accuracy" (top-1, in [0, 1], or None) and
         "preprocessing": "scale" and "offset" of `keras.layers.Rescaling` for images in 0-255 and,
-        for colour, "channel_order", "RGB" or "BGR". Packaged weights have "sha256",
-        "class_names", "recipe" and "foreground" ("bright" or "dark") besides; weights that are
-        downloaded have "url", "bytes" (or None), "sha256" or "md5" (what their publisher states),
+        for colour, "channel_order", "RGB" or "BGR", or, for grey, "foreground", "bright" or
+        "dark". Packaged weights have "sha256", "class_names", "recipe" and, of classes of ImageNet,
+        "wnids" and "result" (the file of the run) besides; weights that are downloaded have "url", "bytes" (or None), "sha256" or "md5" (what their publisher states),
         "notop" (the same of a file without classifier, where there is one), "build" (how to build
         the network), "top5_accuracy" and "accuracy_source".
 
