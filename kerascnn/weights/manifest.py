@@ -54,9 +54,10 @@ def entry(model_name, weights_name):
         "preprocessing": "scale" and "offset" of `keras.layers.Rescaling` for images in 0-255 and,
         for colour, "channel_order", "RGB" or "BGR", or, for grey, "foreground", "bright" or
         "dark". Packaged weights have "sha256", "class_names", "recipe" and, of classes of ImageNet,
-        "wnids" and "result" (the file of the run) besides; weights that are downloaded have "url", "bytes" (or None), "sha256" or "md5" (what their publisher states),
-        "notop" (the same of a file without classifier, where there is one), "build" (how to build
-        the network), "top5_accuracy" and "accuracy_source".
+        "wnids" and "result" (the file of the run) besides; weights that are downloaded have "url",
+        "bytes" (or None), "sha256" or "md5" (what their publisher states), "notop" (the same
+        of a file without classifier, where there is one), "build" (how to build the network),
+        "top5_accuracy" and "accuracy_source".
 
     Raises:
         InputError: there are no such weights.
