@@ -57,6 +57,21 @@ class Order:
         return {"images": len(self.numbers), "batch_size": self.batch_size, "seed": self.seed}
 
 
+def padded(images, color, mode="constant", width=4):
+    """(N, H, W, C) with `width` more pixels on all sides.
+
+    mode "constant": of the mean `color`, (C,), so that after the normalisation they are 0;
+    "reflect": of the image itself, mirrored at its edge.
+    """
+    sides = ((0, 0), (width, width), (width, width), (0, 0))
+    if mode == "reflect":
+        return np.pad(images, sides, mode)
+    wide = np.pad(images, sides)
+    frame = np.pad(np.zeros(images.shape[1:3], bool), width, constant_values=True)
+    wide[:, frame] = np.round(color)
+    return wide
+
+
 def model_of_numbers(network, images, augmentation, scale, offset):
     """The model of image numbers that trains `network`: read, augment, `images * scale + offset`.
 

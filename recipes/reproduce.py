@@ -2,33 +2,32 @@
 
     python recipes/reproduce.py --list
     python recipes/reproduce.py resnet20                        (Keras downloads CIFAR-10)
-    python recipes/reproduce.py resnet20 --short                (one cycle: an hour or two on a CPU)
+    python recipes/reproduce.py resnet20 --short                (one cycle: 1 h on two CPU cores)
     python recipes/reproduce.py resnet20 --quick                (seconds: does it run?)
-    python recipes/reproduce.py lenet5 --data mnist.npz --seeds 3
+    python recipes/reproduce.py lenet5 --short --data mnist.npz --seeds 3
+    python recipes/reproduce.py vgg16                           (ImageNet: what the paper did)
 
 The experiments are in experiments.py. Images, augmentation and normalisation are on the device, on
-TensorFlow and on JAX (KERAS_BACKEND=jax); on a GPU add `--precision mixed_bfloat16`.
+TensorFlow and on JAX (KERAS_BACKEND=jax). A GPU compiles with XLA; there add `--precision
+mixed_bfloat16`.
 
 Killed at any moment, the same command goes on from the last epoch's checkpoint in --runs (Ctrl-C:
 from the last step). Each finished run is a file in recipes/results/reproduce; `make_results.py`
-makes the tables. With --quick both are written to --runs.
+makes the tables. With --quick both are written to --runs, and the images are digits of
+scikit-learn.
 """
 
 import argparse
 import json
-import shlex
-import statistics
-import subprocess
 import sys
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import keras
 import numpy as np
-from benchmarks.transfer import versions  # beside this file
-from experiments import EXPERIMENTS  # beside this file
-from on_device import Order, device_name, matmul_peak, model_of_numbers  # beside this file
+from experiment_report import Log, about, command, listed, speed, told, where  # beside this file
+from experiments import EXPERIMENTS, SHORT  # beside this file
+from on_device import Order, model_of_numbers, padded  # beside this file
 from small_images import cifar, digits, mnist, tiny_imagenet  # beside this file
 
 import kerascnn as kc
@@ -36,15 +35,20 @@ from kerascnn._runs import write_json
 
 RESULTS = Path(__file__).parent / "results" / "reproduce"
 LOADERS = {"MNIST": mnist, "CIFAR-10": cifar, "Tiny-ImageNet 32x32": tiny_imagenet}
-PADDING = 4  # pixels on each side, from which windows are cropped
+PADDING = {"crop and flip": "constant", "crop of reflections and flip": "reflect"}
+RUBBISH = 10.0  # eq. 9 of LeCun et al. 1998, which prints no value
+CPU = 6.7e10  # multiply-adds of a training step a second, on two cores: ResNet-20, bfloat16
 
 
 def main():
     args = arguments()
     if args.list:
-        return print(listed())
-    for seed in range(args.seeds):
-        run(args, seed)
+        print(listed(EXPERIMENTS, RESULTS))
+    elif EXPERIMENTS[args.name].data == "ImageNet":
+        two_steps(EXPERIMENTS[args.name]) if args.quick else print(about(EXPERIMENTS[args.name]))
+    else:
+        for seed in range(args.seeds):
+            run(args, seed)
 
 
 def arguments():
@@ -55,7 +59,7 @@ def arguments():
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--short", action="store_true", help="one cycle instead of the paper's")
     length.add_argument("--quick", action="store_true", help="a few steps on packaged digits")
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1, help="this many runs (default: 1)")
     parser.add_argument(
         "--precision", default="float32", choices=["float32", "mixed_bfloat16", "mixed_float16"]
     )
@@ -73,14 +77,13 @@ def arguments():
 def load(experiment, args):
     """uint8 images (N, H, W, C), the training ones first, labels, how many train, the data's name.
 
-    What is to be cropped is padded already, with the mean colour, so that after the normalisation
-    the padding is 0.
+    MNIST's digits are set into the middle of LeNet-5's 32x32 pixels.
     """
     if args.quick:
         parts, name = quick_images(experiment), "digits of scikit-learn"
     else:
-        parts, name = LOADERS[experiment.data](args.data), experiment.data
-        name += " (JPEG copy)" if args.data and "jpeg" in Path(args.data).name else ""
+        parts, name = read(experiment, args.data), experiment.data
+        name += " (JPEG copy)" if args.data and experiment.data != "MNIST" else ""
     images, labels = (np.concatenate(part) for part in zip(*parts))
     images = images[..., None] if images.ndim == 3 else images
     if experiment.data == "MNIST":
@@ -88,21 +91,31 @@ def load(experiment, args):
     return images, labels.astype("int32"), len(parts[0][1]), name
 
 
+def read(experiment, path):
+    """(images, labels) for training and for testing, or one sentence that says why not."""
+    try:
+        parts = LOADERS[experiment.data](path)
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        sys.exit(
+            f"--data must be a copy of {experiment.data} as small_images.py reads it. "
+            f"Received: {path} ({type(error).__name__}: {error})."
+        )
+    classes, wanted = len(np.unique(parts[0][1])), experiment.options.get("classes", 10)
+    if classes != wanted:
+        sys.exit(
+            f"{experiment.data} has {wanted} classes, and {path} has {classes}: pass the copy of "
+            f"{experiment.data} as --data."
+        )
+    return parts
+
+
 def quick_images(experiment):
-    """Digits of scikit-learn in the experiment's size and channels."""
-    parts = digits(3 if experiment.data == "MNIST" else 4, 160)
+    """A few digits of scikit-learn, in the experiment's size and channels."""
+    parts = digits(3 if experiment.data == "MNIST" else 4, 32)
+    parts = [(x[:32], y[:32]) for x, y in parts]
     if experiment.data == "MNIST":
         return [(np.pad(x, ((0, 0), (2, 2), (2, 2))), y) for x, y in parts]
     return [(np.repeat(x[..., None], 3, axis=-1), y) for x, y in parts]
-
-
-def padded(images, color):
-    """With PADDING pixels of one colour on all sides."""
-    count, height, width, channels = images.shape
-    shape = (count, height + 2 * PADDING, width + 2 * PADDING, channels)
-    wide = np.broadcast_to(np.round(color).astype("uint8"), shape).copy()
-    wide[:, PADDING:-PADDING, PADDING:-PADDING] = images
-    return wide
 
 
 def normalization(experiment, images):
@@ -116,7 +129,7 @@ def normalization(experiment, images):
 
 def augmentation(experiment, size, seed):
     """The layers that act in training."""
-    if experiment.augmentation == "crop and flip":
+    if experiment.augmentation in PADDING:
         crop = kc.augment.PadAndCrop(padding=0, size=size, seed=seed)
         return [crop, keras.layers.RandomFlip("horizontal", seed=seed + 1)]
     if experiment.augmentation == "distortions":
@@ -134,9 +147,7 @@ def augmentation(experiment, size, seed):
 
 def run(args, seed):
     """One training to its end, and its result file."""
-    experiment = EXPERIMENTS[args.name]
-    schedule = chosen(experiment, args)
-    length = "quick" if args.quick else "short" if args.short else "full"
+    experiment, schedule, length = chosen(args)
     key = f"{args.name}-{length}-{seed}"
     file = (args.runs if args.quick else RESULTS) / f"{key}.json"
     if file.exists():
@@ -148,55 +159,67 @@ def run(args, seed):
     order = Order(np.arange(num_train - schedule.held_out), labels, schedule.batch_size, seed)
     network, model = build(experiment, schedule, images, order, num_train, seed)
     test = np.arange(num_train, len(images), dtype="int32")
-    log = Log()
-    resume = kc.callbacks.Resume(args.runs / key, order, [log])
-    model.fit(
-        resume.data, epochs=schedule.epochs, initial_epoch=resume.initial_epoch,
-        callbacks=[resume], shuffle=False, verbose=2,
-        validation_data=(test, labels[test]), validation_batch_size=500,
-        validation_freq=max(1, schedule.epochs // 15),
-    )  # fmt: skip
-    if len(log.rows) < schedule.epochs:
-        sys.exit(f"Stopped after {len(log.rows)} of {schedule.epochs} epochs: run it again.")
+    log = train(model, schedule, order, (test, labels[test]), args.runs / key, seed)
     predicted = model.predict(test, batch_size=500, verbose=0).argmax(-1)
     error = 100 * float(np.mean(predicted != labels[test]))
     result = {"name": args.name, "length": length, "seed": seed, "data": data, "error": error}
     result |= {"published": experiment.published, "schedule": asdict(schedule)}
     result |= speed(network, log.rows, order.num_batches * schedule.batch_size, args.precision)
-    result |= {"curve": log.curve(), "command": command(args, seed), "commit": commit()}
-    result |= {"backend": keras.backend.backend(), "device": device_name(), "versions": versions()}
+    result |= {"curve": log.curve(), "command": command(args, seed), **where()}
     write_json(file, result)
     if args.weights:
         network.save_weights(args.weights)
     print(told(result))
 
 
-def chosen(experiment, args):
-    """The schedule that was asked for."""
+def chosen(args):
+    """The experiment, the schedule that was asked for, and its name."""
+    experiment = EXPERIMENTS[args.name]
+    full, short = experiment.full, experiment.short
     if args.quick:
-        return replace(experiment.full, epochs=1, batch_size=16, held_out=0, falls={}, warm_up=None)
-    schedule = experiment.short if args.short else experiment.full
-    if schedule is None:
-        sys.exit(f"{args.name} has no short schedule: it is too large for that.")
-    return schedule
+        few = {"epochs": 2, "batch_size": 8, "held_out": 0, "warm_up": None, "falls": {1: 0.1}}
+        return experiment, replace(full, **few), "quick"
+    if args.short and short is None:
+        steps = 3 * experiment.multiply_adds * 50_000 * SHORT.epochs
+        sys.exit(
+            f"{args.name} has no short schedule: {SHORT.epochs} passes would take about "
+            f"{steps / CPU / 3600:.0f} hours on two CPU cores. Leave out --short, on a GPU."
+        )
+    return (experiment, short, "short") if args.short else (experiment, full, "full")
 
 
 def build(experiment, schedule, images, order, num_train, seed):
     """The network, and the compiled model of image numbers that trains it."""
     size = images.shape[1]
     scale, offset = normalization(experiment, images[:num_train])
-    if experiment.augmentation == "crop and flip":
-        images = padded(images, images[:num_train].mean((0, 1, 2)))
+    if experiment.augmentation in PADDING:
+        color = images[:num_train].mean((0, 1, 2))
+        images = padded(images, color, PADDING[experiment.augmentation])
     network = getattr(kc.models, experiment.builder)(**experiment.options)
-    if schedule.weight_decay:
+    if schedule.weight_decay and schedule.optimizer != "AdamW":
         penalty = keras.regularizers.L2(schedule.weight_decay / 2)
         network = kc.regularizers.regularize(network, penalty)
     layers = augmentation(experiment, size, seed)
     model = model_of_numbers(network, images, layers, scale, offset)
-    rate = rates(schedule, order.num_batches)
-    optimizer = keras.optimizers.SGD(rate, schedule.momentum, schedule.nesterov)
-    model.compile(optimizer, experiment.loss, metrics=["accuracy"], steps_per_execution=10)
+    model.compile(
+        optimizer(schedule, order.num_batches),
+        kc.losses.RBFLoss(rubbish=RUBBISH) if experiment.loss == "rbf" else experiment.loss,
+        metrics=["accuracy"],
+        steps_per_execution=max(10, 1000 // schedule.batch_size),
+    )
     return network, model
+
+
+def optimizer(schedule, steps):
+    """The optimiser, for so many steps an epoch."""
+    rate = rates(schedule, steps)
+    if schedule.optimizer == "diagonal LM":
+        return kc.optimizers.StochasticDiagonalLM(rate)
+    if schedule.optimizer == "AdamW":
+        adam = keras.optimizers.AdamW(rate, weight_decay=schedule.weight_decay)
+        adam.exclude_from_weight_decay(var_names=["bias"])
+        return adam
+    return keras.optimizers.SGD(rate, schedule.momentum, schedule.nesterov)
 
 
 def rates(schedule, steps):
@@ -210,89 +233,40 @@ def rates(schedule, steps):
         values |= {0: low, number: schedule.rate}
     starts = sorted(values)
     boundaries = [start - 1 for start in starts[1:]]  # Keras's own are the last steps of a rate
-    if not boundaries:
-        return schedule.rate
     rates = [values[start] for start in starts]
     return keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, rates)
 
 
-class Log(keras.callbacks.Callback):
-    """What each epoch took and reached; checkpoints keep it."""
-
-    def __init__(self):
-        super().__init__()
-        self.rows = []
-
-    def get_state(self):
-        return {"rows": self.rows}
-
-    def set_state(self, state):
-        self.rows = state["rows"]
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._begin = time.perf_counter()
-        self._trained = None
-
-    def on_test_begin(self, logs=None):
-        self._trained = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs=None):
-        seconds = (self._trained or time.perf_counter()) - self._begin
-        logs = {name: float(value) for name, value in logs.items()}
-        self.rows.append({"epoch": epoch + 1, "seconds": seconds, **logs})
-
-    def curve(self):
-        """Errors in %: of training (with augmentation, while it goes on), and of testing."""
-        return [
-            {
-                "epoch": row["epoch"],
-                "train_error": round(100 * (1 - row["accuracy"]), 2),
-                "test_error": round(100 * (1 - row["val_accuracy"]), 2),
-            }
-            for row in self.rows
-            if "val_accuracy" in row
-        ]
+def train(model, schedule, order, test, folder, seed):
+    """Trains, from the checkpoint in `folder` if there is one; what the epochs took and reached."""
+    log = Log()
+    callbacks = [log]
+    if schedule.optimizer == "diagonal LM":
+        labels = order.labels[order.numbers]
+        callbacks.append(kc.callbacks.DiagonalCurvature(order.numbers, labels, seed=seed))
+    resume = kc.callbacks.Resume(folder, order, callbacks)
+    model.fit(
+        resume.data, epochs=schedule.epochs, initial_epoch=resume.initial_epoch,
+        callbacks=[resume], shuffle=False, verbose=2,
+        validation_data=test, validation_batch_size=500,
+        validation_freq=max(1, schedule.epochs // 15),
+    )  # fmt: skip
+    if len(log.rows) < schedule.epochs:
+        sys.exit(f"Stopped after {len(log.rows)} of {schedule.epochs} epochs: run it again.")
+    return log
 
 
-# --- what is reported --------------------------------------------------------------------------
-
-
-def speed(network, rows, images, precision):
-    """Images a second in a median epoch, and the share of the device's matmul peak that is."""
-    seconds = [row["seconds"] for row in rows]
-    typical = statistics.median(seconds[1:] or seconds)
-    multiply_adds = 3 * kc.arithmetic.analyze(network).multiply_adds  # forward, and backward twice
-    peak = matmul_peak(keras.DTypePolicy(precision).compute_dtype)
-    return {
-        "seconds": sum(seconds),
-        "images_per_second": images / typical,
-        "matmul_share": images / typical * multiply_adds / peak,
-        "precision": precision,
-    }
-
-
-def command(args, seed):
-    """What repeats this run."""
-    parts = ["python", "recipes/reproduce.py", args.name]
-    parts += ["--short"] * args.short + ["--quick"] * args.quick
-    parts += ["--data", Path(args.data).name] if args.data else []
-    parts += ["--precision", args.precision] if args.precision != "float32" else []
-    parts += ["--seeds", str(seed + 1)] if seed else []
-    return shlex.join(parts)
-
-
-def commit():
-    """The commit of this checkout, or None where there is none."""
-    line = ["git", "-C", Path(__file__).parent, "rev-parse", "--short", "HEAD"]
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or None
-
-
-def told(result):
-    return (
-        "{name}, {length}, seed {seed}, {data}: test error {error:.2f} %, {seconds:.0f} s, "
-        "{images_per_second:.0f} images/s, {matmul_share:.0%} of the measured matmul peak"
-    ).format(**result)
+def two_steps(experiment):
+    """Two steps of a network for photos, on drawn images: digits are too small for it."""
+    smaller = {"input_shape": (32, 32, 3)} if experiment.multiply_adds > 1e10 else {}
+    network = getattr(kc.models, experiment.builder)(**experiment.options, **smaller)
+    network.compile(keras.optimizers.SGD(1e-3, experiment.full.momentum), experiment.loss)
+    random = np.random.default_rng(0)
+    images = random.normal(size=(4, *network.input_shape[1:])).astype("float32")
+    history = network.fit(images, random.integers(1000, size=4), batch_size=2, verbose=0)
+    size = "x".join(map(str, network.input_shape[1:3]))
+    loss = history.history["loss"][0]
+    print(f"{experiment.title}: two steps on drawn images of {size}, loss {loss:.3g}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,187 @@
+"""What `reproduce.py` says: of the experiments there are, of a run, and where it ran."""
+
+import json
+import shlex
+import statistics
+import subprocess
+import textwrap
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import keras
+from benchmarks.transfer import versions  # beside this file
+from on_device import device_name, matmul_peak  # beside this file
+
+import kerascnn as kc
+
+IMAGES = {
+    "MNIST": 60_000,
+    "CIFAR-10": 50_000,
+    "Tiny-ImageNet 32x32": 100_000,
+    "ImageNet": 1_281_167,
+}
+
+# --- the experiments ---------------------------------------------------------------------------
+PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (0, ""))
+NOT_RUN = (
+    "Not run: this recipe trains from the device's memory, and these photos do not fit into it. "
+    "To run it, get ILSVRC 2012 (image-net.org, after a registration), read it with "
+    "kerascnn.data.from_directory, and train the network with these settings on several GPUs "
+    "(kerascnn.distribute)."
+)
+
+
+def listed(experiments, results):
+    """A table of all experiments, with what is in the folder `results`."""
+    done = finished(results)
+    lines, heading = [_ROW.format("", "", "paper, %", "work", "ours, %")], None
+    for name, one in experiments.items():
+        measure = "" if one.measure == "test error" else f", {one.measure}"
+        if heading != (heading := f"{one.source}: {one.data}{measure}"):
+            lines += ["", heading]
+        paper = "-" if one.published is None else f"{one.published:.2f}"
+        ours = ", ".join(done[name]) or "not run"
+        lines.append(_ROW.format(f"  {name}", one.title, paper, prefixed(work(one)), ours))
+    lines += ["", "Srivastava et al. 2014, JMLR 15, Table 9: MNIST", "  mnist_regularisers.py"]
+    lines += ["", "work: multiply-adds of the paper's training (T 1e12, P 1e15, E 1e18)"]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+_ROW = "{:<27}{:<29}{:>8}{:>9}   {}"
+
+
+def finished(results):
+    """{name: ["short 9.61 (2 seeds)", ...]} of the result files in this folder."""
+    errors = defaultdict(list)
+    for file in sorted(Path(results).glob("*.json")):
+        result = json.loads(file.read_text())
+        errors[result["name"], result["length"]].append(result["error"])
+    found = defaultdict(list)
+    for (name, length), values in errors.items():
+        seeds = "1 seed" if len(values) == 1 else f"{len(values)} seeds"
+        found[name].append(f"{length} {statistics.mean(values):.2f} ({seeds})")
+    return found
+
+
+def work(experiment):
+    """Multiply-adds of the whole training, or None: forward, and backward twice that."""
+    full = experiment.full
+    if full.epochs is None:
+        return None
+    return 3 * experiment.multiply_adds * (IMAGES[experiment.data] - full.held_out) * full.epochs
+
+
+def prefixed(number):
+    """1.002e15 -> "1 P"."""
+    if number is None:
+        return "?"
+    factor, letter = next(pair for pair in PREFIXES if number >= pair[0])
+    return f"{number / factor:.3g} {letter}"
+
+
+def about(experiment):
+    """All settings of an experiment that is not run, and why it is not."""
+    full = experiment.full
+    rows = {
+        "network": f"kerascnn.models.{experiment.builder}, options {experiment.options or 'none'}",
+        "paper": f"{experiment.published} % ({experiment.measure}): {experiment.source}",
+        "images": f"ImageNet (ILSVRC 2012), {IMAGES['ImageNet']:,} photos, 1,000 classes",
+        "passes": full.epochs,
+        "batch": full.batch_size,
+        "first rate": full.rate,
+        "momentum": full.momentum,
+        "weight decay": full.weight_decay,
+        "augmentation": experiment.augmentation,
+        **experiment.settings,
+    }
+    lines = [
+        textwrap.fill(f"{name:<14}{text or 'not printed'}", 100, subsequent_indent=" " * 14)
+        for name, text in rows.items()
+    ]
+    return "\n".join([experiment.title, *lines, "", textwrap.fill(NOT_RUN, 100)])
+
+
+# --- a run -------------------------------------------------------------------------------------
+
+
+class Log(keras.callbacks.Callback):
+    """What each epoch took and reached; checkpoints keep it."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows = []
+
+    def get_state(self):
+        return {"rows": self.rows}
+
+    def set_state(self, state):
+        self.rows = state["rows"]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._begin = time.perf_counter()
+        self._trained = None
+
+    def on_test_begin(self, logs=None):
+        self._trained = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        seconds = (self._trained or time.perf_counter()) - self._begin
+        logs = {name: float(value) for name, value in logs.items()}
+        self.rows.append({"epoch": epoch + 1, "seconds": seconds, **logs})
+
+    def curve(self):
+        """Errors in %: of training (with augmentation, while it goes on), and of testing."""
+        return [
+            {
+                "epoch": row["epoch"],
+                "train_error": round(100 * (1 - row["accuracy"]), 2),
+                "test_error": round(100 * (1 - row["val_accuracy"]), 2),
+            }
+            for row in self.rows
+            if "val_accuracy" in row
+        ]
+
+
+def speed(network, rows, images, precision):
+    """Images a second in a median epoch, and the share of the device's matmul peak that is."""
+    seconds = [row["seconds"] for row in rows]
+    typical = statistics.median(seconds[1:] or seconds)
+    multiply_adds = 3 * kc.arithmetic.analyze(network).multiply_adds  # forward, and backward twice
+    peak = matmul_peak(keras.DTypePolicy(precision).compute_dtype)
+    return {
+        "seconds": sum(seconds),
+        "images_per_second": images / typical,
+        "matmul_share": images / typical * multiply_adds / peak,
+        "precision": precision,
+    }
+
+
+def command(args, seed):
+    """What repeats this run."""
+    parts = ["python", "recipes/reproduce.py", args.name]
+    parts += ["--short"] * args.short + ["--quick"] * args.quick
+    parts += ["--data", Path(args.data).name] if args.data else []
+    parts += ["--precision", args.precision] if args.precision != "float32" else []
+    parts += ["--seeds", str(seed + 1)] if seed else []
+    return shlex.join(parts)
+
+
+def where():
+    """Commit of this checkout (None where there is none), backend, device and versions."""
+    line = ["git", "-C", Path(__file__).parent, "rev-parse", "--short", "HEAD"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    return {
+        "commit": done.stdout.strip() or None,
+        "backend": keras.backend.backend(),
+        "device": device_name(),
+        "versions": versions(),
+    }
+
+
+def told(result):
+    """A line about a run's result."""
+    return (
+        "{name}, {length}, seed {seed}, {data}: test error {error:.2f} %, {seconds:.0f} s, "
+        "{images_per_second:.0f} images/s, {matmul_share:.0%} of the measured matmul peak"
+    ).format(**result)
