@@ -84,6 +84,54 @@ def test_test_time_views_quick(tmp_path, few_photos, shared_data):
     assert len(re.findall(r"^.+: \d+\.\d%, gain [+-]\d+\.\d points$", output, re.M)) == 14
 
 
+def test_transfer_table_finds_data_sets(tmp_path):
+    """Several data sets of both layouts, or one of them; the longest name says whose a file is."""
+    for name in ("flowers/rose/1.jpg", "tools/train/saw/2.png", "tools/test/saw/3.png"):
+        (tmp_path / "sets" / name).parent.mkdir(parents=True)
+        (tmp_path / "sets" / name).touch()
+    (tmp_path / "sets/flowers/LICENSE.txt").touch()
+    (tmp_path / "sets/notes/old").mkdir(parents=True)
+    (tmp_path / "sets/notes/old/plan.txt").touch()
+    (tmp_path / "weights").mkdir()
+    for name, size in {
+        "mobilenet_0.25_128": 20,
+        "mobilenet_0.25_128_notop": 10,
+        "VGG-16": 5,
+    }.items():
+        (tmp_path / "weights" / f"{name}.weights.h5").write_bytes(bytes(size))
+    recipe = (ROOT / "recipes/transfer_table.py", "--list", "--weights", tmp_path / "weights")
+    networks = ("--backbones", "VGG16", "MobileNet", "MobileNet-0.25-128")
+    lines = run(tmp_path, *recipe, tmp_path / "sets", *networks).splitlines()
+    found = [
+        "VGG16, 224 pixels, weights VGG-16.weights.h5",
+        "MobileNet, 224 pixels, not run: weights are not here",
+        "MobileNet-0.25-128, 128 pixels, weights mobilenet_0.25_128_notop.weights.h5",
+    ]
+    sets = ("flowers (1 photos)", "tools (2 photos)")
+    assert sorted(lines) == sorted(f"{data}, {row}" for data in sets for row in found)
+    lines = run(tmp_path, *recipe, tmp_path / "sets/tools", *networks).splitlines()
+    assert [line.split(",")[0] for line in lines] == ["tools (2 photos)"] * 3
+
+
+@pytest.mark.slow
+def test_transfer_table_quick(tmp_path):
+    """Killed after its first cell, it goes on with the second."""
+    command = [sys.executable, ROOT / "recipes/transfer_table.py", "--quick"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    options = {"cwd": tmp_path, "env": environment, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **options) as process:
+        assert re.search(r"probe, seed 0: test \d", process.stdout.readline())
+        process.kill()
+    first = json.loads((tmp_path / "transfer_table.json").read_text())["cells"]
+    output = run(tmp_path, *command[1:])
+    assert re.findall(r"(\w+), seed 0: test \d+\.\d%, \d+ s, [\d,]+ MB", output) == ["partial"]
+    result = json.loads((tmp_path / "transfer_table.json").read_text())
+    assert first.items() < result["cells"].items() and len(result["cells"]) == 2
+    assert [row["depth"] for row in result["rows"]] == ["probe", "partial"]
+    assert result["rows"][0]["parameters"] == 218_544  # MobileNet's, alpha 0.25, without its top
+    assert (tmp_path / "transfer_table.png").stat().st_size > 10_000
+
+
 @pytest.mark.slow
 def test_pretrain_mnist_quick(tmp_path, shared_data):
     data = shared_data("data/mnist.npz")

@@ -1,0 +1,333 @@
+"""Every pretrained network at hand on your photos: accuracy, seconds and megabytes in one table.
+
+    python recipes/transfer_table.py datasets/ --list            (what would be run, and what not)
+    python recipes/transfer_table.py datasets/                   (weights in Keras's cache)
+    python recipes/transfer_table.py datasets/ --weights FOLDER  (and weights files in a folder)
+    python recipes/transfer_table.py datasets/ --backbones MobileNetV2 SqueezeNet --seeds 3
+
+`datasets/` holds one data set a folder, or is one itself: train, validation and test folders of
+class folders, or class folders alone, which are then split 80 / 10 / 10, the same for all networks.
+Nothing is downloaded unless `--download` asks for it: a network is run if its weights are packaged
+with kerascnn, in Keras's cache, or in the folder of `--weights` (a file is recognised by its name,
+and loaded whole or refused). NETWORKS names smaller forms; add your own there.
+
+Each (data set, network, depth, seed) is one process of `kc.transfer.finetune`. Depth "probe" is a
+linear classifier on frozen features, "partial" trains the last stage too, "full" the whole network
+(`--depths probe partial full`: slow). The penalty of the classifier, the best epoch and whether a
+stage is kept are decided on the validation photos; the test photos are read once, at the end.
+Seconds are the process's, from its start; its cache of decoded photos and features is in use, and
+empty at the start. Memory is the process's largest resident set. LogME (You et al. 2021,
+arXiv:2102.11005) says before any training which features suit the labels.
+
+It writes transfer_table.json and .png to `--output`. Killed, the same command goes on with what is
+not in the file; remove it to measure anew. Ours: recipes/RESULTS.md. With --quick: drawn shapes and
+random weights.
+"""
+
+import argparse
+import collections
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+from transferred import DEPTHS, plot, rows, table  # beside this file
+
+import kerascnn as kc
+from kerascnn._runs import write_json
+from kerascnn.data.decode import SUFFIXES
+from kerascnn.data.folders import list_files, visible
+from kerascnn.weights.download import cache_folder
+
+
+@dataclass(frozen=True)
+class Network:
+    """A row: what is built, and how files of its weights are named (letters and digits)."""
+
+    name: str
+    builder: str
+    image_size: int
+    weights: str | None = None  # their name, where they can be packaged or downloaded
+    file: str = ""
+    options: dict = field(default_factory=dict)
+
+
+NETWORKS = [
+    Network(row.name, row.name, row.image_size, row.weights[0], row.name.lower())
+    for row in kc.transfer.list_backbones()
+    if row.channels == 3
+] + [
+    Network("MobileNetV2-160", "MobileNetV2", 160, "imagenet", "mobilenetv2"),
+    Network("MobileNet-0.25-128", "MobileNet", 128, "imagenet", "mobilenet025128", {"alpha": 0.25}),
+    Network("SqueezeNet", "SqueezeNet", 227, None, "squeezenet11"),
+]
+
+
+ABSENT = "weights are not here"
+
+
+def main():
+    args = arguments()
+    if args.measure:
+        return measure(args.measure)
+    with tempfile.TemporaryDirectory() as folder:
+        args.work = Path(folder)
+        if args.quick:
+            args.photos = draw_shapes(args.work / "shapes")
+        jobs = list(itertools.product(data_sets(args.photos).items(), networks(args)))
+        if args.list:
+            return print("\n".join(listed(jobs, args)))
+        book = Book(args)
+        try:
+            fill(book, jobs, args)
+        except KeyboardInterrupt:
+            sys.exit("\nStopped. The same command goes on after the last finished cell.")
+    print("\n" + table(book.result))
+    plot(book.result["rows"], args.output / "transfer_table.png")
+    return None
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("photos", type=Path, nargs="?", help="a folder of data sets, or a data set")
+    names = [network.name for network in NETWORKS]
+    parser.add_argument("--backbones", nargs="+", choices=names, default=names, metavar="NAME")
+    parser.add_argument("--weights", type=Path, help="a folder of weights files")
+    parser.add_argument("--download", action="store_true", help="weights that are not here")
+    parser.add_argument("--depths", nargs="+", choices=DEPTHS, default=["probe", "partial"])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--output", type=Path, default=Path(), help="folder (default: this one)")
+    parser.add_argument("--list", action="store_true", help="say what would be run, and stop")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)  # a request, see `run`
+    args = parser.parse_args()
+    if args.quick:
+        args.backbones, args.seeds = ["MobileNet-0.25-128"], 1
+    elif not (args.photos or args.measure):
+        parser.error("which photos? Pass a folder of data sets, or --quick")
+    return args
+
+
+# --- what there is -----------------------------------------------------------------------------
+
+
+def data_sets(folder):
+    """{name: folder} of the folders in a folder, or of itself, that hold photos of classes."""
+    sets = [folder] if num_photos(folder) else [folder / name for name in visible(folder)[0]]
+    counts = {photos: num_photos(photos) for photos in sets}
+    if not any(counts.values()):
+        sys.exit(f"{folder} holds no data set: a folder of class folders with photos in them.")
+    return {
+        f"{photos.resolve().name} ({count:,} photos)": photos
+        for photos, count in counts.items()
+        if count
+    }
+
+
+def num_photos(folder):
+    """How many photos there are in class folders."""
+    files = list_files(folder, collections.defaultdict(list))
+    return sum(Path(path).suffix.lower() in SUFFIXES for path, *_ in files)
+
+
+def networks(args):
+    """[(network, the name or the file of its weights, or None if they are not here)]."""
+    chosen = [network for network in NETWORKS if network.name in args.backbones]
+    return [(network, weights_of(network, args)) for network in chosen]
+
+
+def weights_of(network, args):
+    named = network.weights in kc.weights.names(network.builder)
+    if named and "url" not in kc.weights.entry(network.builder, network.weights):  # packaged
+        return network.weights
+    folders = [folder for folder in (args.weights, cache_folder()) if folder and folder.is_dir()]
+    files = [file for folder in folders for file in folder.iterdir() if is_of(file, network)]
+    if files:  # with its top a file is larger
+        return str(min(files, key=lambda file: file.stat().st_size).resolve())
+    return network.weights if args.download else None
+
+
+def is_of(file, network):
+    """Whether the longest of all networks' names that a file's name holds is this one's."""
+    name = re.sub("[^a-z0-9]", "", file.name.lower())
+    fitting = [other.file for other in NETWORKS if other.file in name]
+    return file.suffix in {".h5", ".keras"} and network.file == max(fitting, key=len, default="")
+
+
+def listed(jobs, args):
+    """A line for each data set and network."""
+    for (data, _), (network, weights) in jobs:
+        said = f"weights {Path(weights).name}" if weights else f"not run: {ABSENT}"
+        yield f"{data}, {network.name}, {network.image_size} pixels, {said}"
+
+
+def draw_shapes(folder):
+    """A small data set: ellipses, rectangles and crosses in a folder of class folders."""
+    rng = np.random.default_rng(0)
+    for name, number in itertools.product(("ellipse", "rectangle", "cross"), range(40)):
+        photo = Image.fromarray(rng.integers(0, 120, (48, 48, 3), np.uint8))
+        draw, color = ImageDraw.Draw(photo), tuple(map(int, rng.integers(140, 256, 3)))
+        x, y, width, height = map(int, [*rng.integers(2, 16, 2), *rng.integers(16, 28, 2)])
+        if name == "cross":
+            draw.line([x, y, x + width, y + height], color, 5)
+            draw.line([x + width, y, x, y + height], color, 5)
+        else:
+            getattr(draw, name)([x, y, x + width, y + height], color)
+        file = folder / name / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        photo.save(file)
+    return folder
+
+
+# --- cells -------------------------------------------------------------------------------------
+
+
+class Book:
+    """The result file: every cell once."""
+
+    def __init__(self, args):
+        self.file = args.output / "transfer_table.json"
+        self.result = {"cells": {}}
+        if self.file.exists():
+            self.result = json.loads(self.file.read_text("utf-8"))
+        weights = ["--weights FOLDER"] if args.weights else []
+        command = ["python recipes/transfer_table.py", "--quick" if args.quick else "datasets/"]
+        self.result |= {"command": " ".join(command + weights), "not_run": {}, "rows": []}
+        self.write()
+
+    def add(self, cell, request, work):
+        """Run a cell that is not there yet; one that fails is not tried with another seed."""
+        name = "{data}, {network}, {depth}".format(**cell)
+        key = f"{name}, seed {cell['seed']}"
+        if key in self.result["cells"] or name in self.result["not_run"]:
+            return
+        print(key, end=": ", flush=True)
+        figures, why = run(request, work)
+        if figures:
+            print("test {accuracy:.1%}, {seconds:.0f} s, {memory_mb:,} MB".format(**figures))
+            self.result["cells"][key] = cell | figures
+        else:
+            print(f"not run: {why}")
+            self.result["not_run"][name] = why
+        self.write()
+
+    def write(self):
+        self.result["rows"] = rows(self.result["cells"].values())
+        write_json(self.file, self.result)
+
+
+def fill(book, jobs, args):
+    """Run every cell, all networks once before the second seed."""
+    for seed, ((data, photos), (network, weights)) in itertools.product(range(args.seeds), jobs):
+        if not (weights or args.quick):
+            book.result["not_run"][network.name] = ABSENT
+            continue
+        request = {
+            "photos": str(photos.resolve()), "builder": network.builder, "seed": seed,
+            "options": network.options, "weights": None if args.quick else weights,
+            "image_size": 32 if args.quick else network.image_size,
+            "epochs": 1 if args.quick else 12,
+        }  # fmt: skip
+        for depth in args.depths:
+            cell = {"data": data, "network": network.name, "depth": depth, "seed": seed}
+            book.add(cell, request | {"depth": depth}, args.work)
+    book.write()
+
+
+def run(request, work):
+    """(figures, None) of one process, or (None, why it failed)."""
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        file, cache = Path(folder, "cell.json"), str(Path(folder, "cache"))
+        write_json(file, request | {"begun": time.time()})
+        quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERASCNN_CACHE": cache}
+        command = [sys.executable, __file__, "--measure", str(file)]
+        done = subprocess.run(command, env=os.environ | quiet, capture_output=True, text=True)
+        if done.returncode == 0:
+            return json.loads(file.read_text("utf-8")), None
+        if done.returncode < 0:  # by the system, most often for want of memory
+            return None, f"the process was ended by signal {-done.returncode}"
+        return None, (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
+
+
+def measure(file):
+    """In a process of its own: train and test as a request says; its figures replace it."""
+    request = json.loads(file.read_text("utf-8"))
+    try:
+        data = kc.data.from_directory(request["photos"], request["image_size"], progress=False)
+        if not data.test.num_photos:
+            sys.exit("There are no test photos. Add a test folder, or leave the splitting to us.")
+        network = build(request)
+        options = {"epochs": request["epochs"], "seed": request["seed"], "verbose": False}
+        result = kc.transfer.finetune(data, network, request["depth"], **options)
+    except kc.InputError as error:
+        sys.exit(str(error))
+    figures = {
+        "accuracy": result.metrics["test_accuracy"],
+        "seconds": round(time.time() - request["begun"], 1),
+        "memory_mb": peak_memory(),
+        "validation_accuracy": result.metrics["validation_accuracy"],
+        "num_photos": result.metrics["num_photos"],
+        "stages": [[stage["name"], stage["what"]] for stage in result.stages],
+        "engines": result.config["engines_used"],
+        "image_size": request["image_size"],
+        "parameters": network.count_params(),
+        "weights": Path(request["weights"]).name if request["weights"] else "random",
+    }
+    if request["depth"] == "probe":
+        train = np.asarray(kc.transfer.extract_features(network, data.train, progress=False))
+        figures["log_me"] = kc.transfer.log_me(train, data.train.labels)
+    from benchmarks.transfer import versions  # beside this file; imports Keras
+
+    write_json(file, figures | {"versions": versions()})
+
+
+def peak_memory():
+    """The largest resident set of this process, in MB."""
+    import resource
+
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(size / (1e6 if sys.platform == "darwin" else 1e6 / 1024))
+
+
+def build(request):
+    """The pretrained network, from raw photos to features."""
+    size, weights = request["image_size"], request["weights"]
+    if request["builder"] == "SqueezeNet":
+        return squeezenet(size, weights)
+    return kc.transfer.backbone(request["builder"], weights, image_size=size, **request["options"])
+
+
+def squeezenet(size, weights):
+    """SqueezeNet 1.1 on raw photos: Iandola et al. 2016, arXiv:1602.07360, Sec. 3; 1.1 has fewer
+    filters in its first convolution and pools earlier (github.com/forresti/SqueezeNet)."""
+    import keras
+    from keras import layers
+
+    def conv(x, filters, kernel, **options):
+        return layers.Conv2D(filters, kernel, activation="relu", **options)(x)
+
+    images = keras.Input((size, size, 3))
+    bgr = keras.ops.flip(images, axis=-1)
+    x = layers.Rescaling(1.0, [-103.939, -116.779, -123.68], dtype="float32")(bgr)
+    x = conv(x, 64, 3, strides=2)
+    for fires in ([(16, 64)] * 2, [(32, 128)] * 2, [(48, 192)] * 2 + [(64, 256)] * 2):
+        x = layers.MaxPooling2D(3, 2)(x)
+        for squeezed, expanded in fires:
+            x = conv(x, squeezed, 1)
+            wide = conv(x, expanded, 3, padding="same")
+            x = layers.Concatenate()([conv(x, expanded, 1), wide])
+    model = keras.Model(images, layers.GlobalAveragePooling2D()(x), name="squeezenet")
+    model.load_weights(weights)
+    return model
+
+
+if __name__ == "__main__":
+    main()
