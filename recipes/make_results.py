@@ -14,6 +14,7 @@ from pathlib import Path
 import cards  # beside this file
 import degradation
 import reproduced
+import transferred
 from benchmarks import tables
 from benchmarks.tables import load, made_by, markdown
 
@@ -217,6 +218,7 @@ SECTIONS = {
     "models": ("Networks against plain Keras", tables.networks),
     "transfer": ("Transfer against the plain guide", tables.transfer),
     "finetune": ("Fine-tuning", finetuning),
+    "transfer_table": ("Transfer of each network at hand", transferred.section),
     "memory": ("Memory", tables.memory),
     "reproducible": ("Reproducible runs", tables.reproducible),
     "scaling": ("Several processes", tables.scaling),
