@@ -195,12 +195,13 @@ class Book:
 
     def __init__(self, args):
         self.file = args.output / "transfer_table.json"
-        self.result = {"cells": {}}
+        self.result = {"cells": {}, "not_run": {}}
         if self.file.exists():
             self.result = json.loads(self.file.read_text("utf-8"))
+        absent = {name: why for name, why in self.result["not_run"].items() if why == ABSENT}
         weights = ["--weights FOLDER"] if args.weights else []
         command = ["python recipes/transfer_table.py", "--quick" if args.quick else "datasets/"]
-        self.result |= {"command": " ".join(command + weights), "not_run": {}, "rows": []}
+        self.result |= {"command": " ".join(command + weights), "not_run": absent}
         self.write()
 
     def add(self, cell, request, work):
@@ -230,6 +231,7 @@ def fill(book, jobs, args):
         if not (weights or args.quick):
             book.result["not_run"][network.name] = ABSENT
             continue
+        book.result["not_run"].pop(network.name, None)
         request = {
             "photos": str(photos.resolve()), "builder": network.builder, "seed": seed,
             "options": network.options, "weights": None if args.quick else weights,

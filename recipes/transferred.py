@@ -51,8 +51,8 @@ def row_of(seeds):
 
 def table(result):
     """The rows as a Markdown table; what was not run is at its end, by reason."""
-    columns = ["network", "pixels", "weights, MB", "trained", "test accuracy [95 %]"]
-    columns += ["lowest..highest", "seconds", "memory, MB", "LogME"]
+    columns = ["network", "pixels", "parameters, M", "weights, MB", "trained"]
+    columns += ["test accuracy [95 %]", "lowest..highest (seeds)", "seconds", "memory, MB", "LogME"]
     parts = []
     for data in dict.fromkeys(row["data"] for row in result["rows"]):
         of_data = [row for row in result["rows"] if row["data"] == data]
@@ -74,6 +74,7 @@ def cells_of(row):
     return [
         row["network"],
         row["image_size"],
+        f"{row['parameters'] / 1e6:.2f}",
         f"{4 * row['parameters'] / 1e6:.1f}",
         DEPTHS[row["depth"]],
         f"{row['accuracy']:.1%} [{low:.1%}, {high:.1%}]",
@@ -86,7 +87,8 @@ def cells_of(row):
 
 def plot(rows, path):
     """Accuracy against seconds: a panel a data set, a colour a network, a marker a depth."""
-    from matplotlib.figure import Figure  # not in the processes that are timed
+    from matplotlib import ticker  # not in the processes that are timed
+    from matplotlib.figure import Figure
 
     sets = list(dict.fromkeys(row["data"] for row in rows))
     names = list(dict.fromkeys(row["network"] for row in rows))
@@ -97,6 +99,9 @@ def plot(rows, path):
             draw(axes, points, f"C{number}", name)
         axes.set(title=data, xlabel="seconds of a whole process", xscale="log")
         axes.set_ylabel("test accuracy, %")
+        axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.xaxis.set_minor_formatter("")
         axes.grid(alpha=0.3)
     for depth in dict.fromkeys(row["depth"] for row in rows):
         axes.plot([], [], MARKERS[depth], color="grey", label=DEPTHS[depth])
@@ -126,9 +131,9 @@ def section():
         "the start of Python to the test figures, its cache of photos and features in use and "
         f"empty at the start; frozen parts on {' and '.join(engines)}, whichever was faster. "
         "`finetune` with its defaults up to the depth named: choices by the validation photos, "
-        "test photos read once, at the end. Mean accuracy over the seeds (their number in "
-        "brackets) with Wilson's interval of the test photos; median seconds and largest resident "
-        "memory. LogME compares frozen features before any training, higher is better.\n\n"
+        "test photos read once, at the end. Mean accuracy over the seeds with Wilson's interval of "
+        "the test photos; median seconds and largest resident memory. LogME compares frozen "
+        "features before any training, higher is better.\n\n"
         f"{table(result)}\n\n"
         "![accuracy against seconds](results/transfer_table.png)\n\n"
         f"{made_by(result['rows'][0], result['command'])}"
