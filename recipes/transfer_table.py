@@ -76,22 +76,21 @@ ABSENT = "weights are not here"
 
 def main():
     args = arguments()
-    if args.measure:
-        return measure(args.measure)
     with tempfile.TemporaryDirectory() as folder:
         args.work = Path(folder)
         if args.quick:
             args.photos = draw_shapes(args.work / "shapes")
         jobs = list(itertools.product(data_sets(args.photos).items(), networks(args)))
         if args.list:
-            return print("\n".join(listed(jobs, args)))
+            return print("\n".join(listed(jobs)))
         book = Book(args)
         try:
             fill(book, jobs, args)
         except KeyboardInterrupt:
             sys.exit("\nStopped. The same command goes on after the last finished cell.")
     print("\n" + table(book.result))
-    plot(book.result["rows"], args.output / "transfer_table.png")
+    if book.result["rows"]:
+        plot(book.result["rows"], args.output / "transfer_table.png")
     return None
 
 
@@ -107,12 +106,13 @@ def arguments():
     parser.add_argument("--output", type=Path, default=Path(), help="folder (default: this one)")
     parser.add_argument("--list", action="store_true", help="say what would be run, and stop")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)  # a request, see `run`
     args = parser.parse_args()
     if args.quick:
         args.backbones, args.seeds = ["MobileNet-0.25-128"], 1
-    elif not (args.photos or args.measure):
+    elif not args.photos:
         parser.error("which photos? Pass a folder of data sets, or --quick")
+    if args.weights and not args.weights.is_dir():
+        parser.error(f"there is no folder {args.weights}: --weights takes a folder of files")
     return args
 
 
@@ -124,7 +124,7 @@ def data_sets(folder):
     sets = [folder] if num_photos(folder) else [folder / name for name in visible(folder)[0]]
     counts = {photos: num_photos(photos) for photos in sets}
     if not any(counts.values()):
-        sys.exit(f"{folder} holds no data set: a folder of class folders with photos in them.")
+        raise kc.InputError(f"{folder} holds no photos in class folders, nor do the folders in it.")
     return {
         f"{photos.resolve().name} ({count:,} photos)": photos
         for photos, count in counts.items()
@@ -162,7 +162,7 @@ def is_of(file, network):
     return file.suffix in {".h5", ".keras"} and network.file == max(fitting, key=len, default="")
 
 
-def listed(jobs, args):
+def listed(jobs):
     """A line for each data set and network."""
     for (data, _), (network, weights) in jobs:
         said = f"weights {Path(weights).name}" if weights else f"not run: {ABSENT}"
@@ -250,7 +250,7 @@ def run(request, work):
         file, cache = Path(folder, "cell.json"), str(Path(folder, "cache"))
         write_json(file, request | {"begun": time.time()})
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERASCNN_CACHE": cache}
-        command = [sys.executable, __file__, "--measure", str(file)]
+        command = [sys.executable, Path(__file__).with_name("transfer_cell.py"), file]
         done = subprocess.run(command, env=os.environ | quiet, capture_output=True, text=True)
         if done.returncode == 0:
             return json.loads(file.read_text("utf-8")), None
@@ -259,77 +259,8 @@ def run(request, work):
         return None, (done.stderr.strip().splitlines() or ["no reason was given"])[-1]
 
 
-def measure(file):
-    """In a process of its own: train and test as a request says; its figures replace it."""
-    request = json.loads(file.read_text("utf-8"))
+if __name__ == "__main__":
     try:
-        data = kc.data.from_directory(request["photos"], request["image_size"], progress=False)
-        if not data.test.num_photos:
-            sys.exit("There are no test photos. Add a test folder, or leave the splitting to us.")
-        network = build(request)
-        options = {"epochs": request["epochs"], "seed": request["seed"], "verbose": False}
-        result = kc.transfer.finetune(data, network, request["depth"], **options)
+        main()
     except kc.InputError as error:
         sys.exit(str(error))
-    figures = {
-        "accuracy": result.metrics["test_accuracy"],
-        "seconds": round(time.time() - request["begun"], 1),
-        "memory_mb": peak_memory(),
-        "validation_accuracy": result.metrics["validation_accuracy"],
-        "num_photos": result.metrics["num_photos"],
-        "stages": [[stage["name"], stage["what"]] for stage in result.stages],
-        "engines": result.config["engines_used"],
-        "image_size": request["image_size"],
-        "parameters": network.count_params(),
-        "weights": Path(request["weights"]).name if request["weights"] else "random",
-    }
-    if request["depth"] == "probe":
-        train = np.asarray(kc.transfer.extract_features(network, data.train, progress=False))
-        figures["log_me"] = kc.transfer.log_me(train, data.train.labels)
-    from benchmarks.transfer import versions  # beside this file; imports Keras
-
-    write_json(file, figures | {"versions": versions()})
-
-
-def peak_memory():
-    """The largest resident set of this process, in MB."""
-    import resource
-
-    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(size / (1e6 if sys.platform == "darwin" else 1e6 / 1024))
-
-
-def build(request):
-    """The pretrained network, from raw photos to features."""
-    size, weights = request["image_size"], request["weights"]
-    if request["builder"] == "SqueezeNet":
-        return squeezenet(size, weights)
-    return kc.transfer.backbone(request["builder"], weights, image_size=size, **request["options"])
-
-
-def squeezenet(size, weights):
-    """SqueezeNet 1.1 on raw photos: Iandola et al. 2016, arXiv:1602.07360, Sec. 3; 1.1 has fewer
-    filters in its first convolution and pools earlier (github.com/forresti/SqueezeNet)."""
-    import keras
-    from keras import layers
-
-    def conv(x, filters, kernel, **options):
-        return layers.Conv2D(filters, kernel, activation="relu", **options)(x)
-
-    images = keras.Input((size, size, 3))
-    bgr = keras.ops.flip(images, axis=-1)
-    x = layers.Rescaling(1.0, [-103.939, -116.779, -123.68], dtype="float32")(bgr)
-    x = conv(x, 64, 3, strides=2)
-    for fires in ([(16, 64)] * 2, [(32, 128)] * 2, [(48, 192)] * 2 + [(64, 256)] * 2):
-        x = layers.MaxPooling2D(3, 2)(x)
-        for squeezed, expanded in fires:
-            x = conv(x, squeezed, 1)
-            wide = conv(x, expanded, 3, padding="same")
-            x = layers.Concatenate()([conv(x, expanded, 1), wide])
-    model = keras.Model(images, layers.GlobalAveragePooling2D()(x), name="squeezenet")
-    model.load_weights(weights)
-    return model
-
-
-if __name__ == "__main__":
-    main()

@@ -64,7 +64,7 @@ def table(result):
     reasons = collections.defaultdict(list)
     for name, why in result["not_run"].items():
         reasons[why].append(name)
-    parts += [f"Not run, {why}: {', '.join(names)}." for why, names in reasons.items()]
+    parts += [f"Not run: {', '.join(names)} ({why.rstrip('.')})." for why, names in reasons.items()]
     return "\n\n".join(parts)
 
 
