@@ -36,6 +36,7 @@ def test_a_card_is_about_its_file_and_its_code_runs(row):
     assert (f"{statistics:,} moving statistics" in card) == bool(statistics)
     assert model.input_shape[1:] == (row["image_size"], row["image_size"], row["channels"])
     assert model.output_shape[-1] == entry["classes"]
+    assert names["network"].count_params() < model.count_params()
 
 
 def test_a_card_names_a_command_that_exists():

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +64,8 @@ def test_seeds_are_one_row_and_schedules_and_data_are_rows_of_their_own(recipe, 
         "NVIDIA A100; jax, float32",
     ]  # fmt: skip
     assert short == [
-        COPY, f"**short**: 40 epochs, the paper has {epochs}", "9.30 [9.00..9.70] (3 seeds)", "8.75",
-        "70 min", "2 cores, AMD EPYC; jax, float32", "512", "31%",
+        COPY, f"**short**: 40 epochs, the paper has {epochs}", "9.30 [9.00..9.70] (3 seeds)",
+        "8.75", "70 min", "2 cores, AMD EPYC; jax, float32", "512", "31%",
     ]  # fmt: skip
     assert "- ResNet-20: epochs 40, rate 0.2, nesterov True, one cycle" in text
     assert "--seeds 3` (commit abc1234" in text and "--seeds 2`" not in text
@@ -137,3 +138,19 @@ def test_the_degradation_figure_shows_runs_of_one_schedule(recipe, write, tmp_pa
     assert path.read_bytes() == first
     write("plain20", 0, 9.8)
     assert not degradation.is_current(finished(tmp_path), path)
+
+
+def test_the_guides_lines_exist(recipe):
+    guide = (ROOT / "notebooks" / "README.md").read_text("utf-8")
+    guide = guide.split("## Reproduce a paper's figure")[1].split("\n## ")[0]
+    lines = re.findall(r"^    python (recipes/\w+\.py) ?(.*)$", guide, re.M)
+    assert len(lines) == 3
+    for script, options in lines:
+        text = (ROOT / script).read_text("utf-8")
+        assert all(f'"{option}"' in text for option in re.findall(r"--\w+", options))
+    experiments = recipe("experiments").EXPERIMENTS
+    named = re.findall(r"(?:reproduce\.py |`)((?:plain|resnet)\d+)", guide)
+    assert len(named) == 5 and set(named) <= set(experiments)
+    assert experiments["resnet20"].short
+    figure = re.search(r"`(\S+\.png)`", guide)[1]
+    assert recipe("degradation").FIGURE.relative_to(ROOT).as_posix() == figure
