@@ -169,11 +169,11 @@ FRACTALNET = cifar(
 # --- weights to transfer, and photos --------------------------------------------------------------
 
 
-def tiny_imagenet(title, builder, epochs, multiply_adds, **options):
+def tiny_imagenet(title, builder, epochs, multiply_adds):
     schedule = replace(SHORT, epochs=epochs, weight_decay=2e-4)
     return Experiment(
         title, builder, "Tiny-ImageNet 32x32", schedule, "ours: no paper", multiply_adds,
-        measure="top-1 error, validation", options={"classes": 200, **options},
+        measure="top-1 error, validation", options={"classes": 200},
     )  # fmt: skip
 
 
@@ -277,9 +277,7 @@ EXPERIMENTS = {
     "stochastic110": STOCHASTIC_DEPTH,
     "fractalnet20": FRACTALNET,
     "resnet20-tiny-imagenet32": tiny_imagenet("ResNet-20", "CifarResNet20", 12, 40_563_200),
-    "wrn16x2-tiny-imagenet32": tiny_imagenet(
-        "WRN-16-2", "WideResNet", 8, 101_131_264, depth=16, width=2
-    ),
+    "wrn16x2-tiny-imagenet32": tiny_imagenet("WRN-16-2", "WideResNet16x2", 8, 101_131_264),
     "alexnet": ALEXNET,
     "vgg16": VGG16,
     "googlenet": GOOGLENET,
