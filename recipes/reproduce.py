@@ -36,6 +36,7 @@ from kerascnn._runs import write_json
 RESULTS = Path(__file__).parent / "results" / "reproduce"
 LOADERS = {"MNIST": mnist, "CIFAR-10": cifar, "Tiny-ImageNet 32x32": tiny_imagenet}
 PADDING = {"crop and flip": "constant", "crop of reflections and flip": "reflect"}
+QUICK = {"epochs": 2, "batch_size": 8, "held_out": 0, "warm_up": None, "falls": {1: 0.1}}
 RUBBISH = 10.0  # eq. 9 of LeCun et al. 1998, which prints no value
 CPU = 6.7e10  # multiply-adds of a training step a second, on two cores: ResNet-20, bfloat16
 
@@ -177,8 +178,7 @@ def chosen(args):
     experiment = EXPERIMENTS[args.name]
     full, short = experiment.full, experiment.short
     if args.quick:
-        few = {"epochs": 2, "batch_size": 8, "held_out": 0, "warm_up": None, "falls": {1: 0.1}}
-        return experiment, replace(full, **few), "quick"
+        return experiment, replace(full, **QUICK), "quick"
     if args.short and short is None:
         steps = 3 * experiment.multiply_adds * 50_000 * SHORT.epochs
         sys.exit(
@@ -245,14 +245,15 @@ def train(model, schedule, order, test, folder, seed):
         labels = order.labels[order.numbers]
         callbacks.append(kc.callbacks.DiagonalCurvature(order.numbers, labels, seed=seed))
     resume = kc.callbacks.Resume(folder, order, callbacks)
-    model.fit(
-        resume.data, epochs=schedule.epochs, initial_epoch=resume.initial_epoch,
-        callbacks=[resume], shuffle=False, verbose=2,
-        validation_data=test, validation_batch_size=500,
-        validation_freq=max(1, schedule.epochs // 15),
-    )  # fmt: skip
-    if len(log.rows) < schedule.epochs:
-        sys.exit(f"Stopped after {len(log.rows)} of {schedule.epochs} epochs: run it again.")
+    try:
+        model.fit(
+            resume.data, epochs=schedule.epochs, initial_epoch=resume.initial_epoch,
+            callbacks=[resume], shuffle=False, verbose=2,
+            validation_data=test, validation_batch_size=500,
+            validation_freq=max(1, schedule.epochs // 15),
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        sys.exit(f"Stopped. The same command goes on from the newest checkpoint in {folder}.")
     return log
 
 

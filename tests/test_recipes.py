@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,11 @@ def run(tmp_path, *command, timeout=300):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
+
+
+def experiments():
+    """The names that `recipes/reproduce.py` knows."""
+    return runpy.run_path(str(ROOT / "recipes/experiments.py"))["EXPERIMENTS"]
 
 
 @pytest.fixture
@@ -161,6 +167,24 @@ def test_ensembles_quick(tmp_path):
 def test_small_claims_quick(tmp_path):
     output = run(tmp_path, ROOT / "recipes/small_claims.py", "--quick")
     assert len(re.findall(r"^(steps to|loss after|test error).+ \[", output, re.M)) == 8
+
+
+@pytest.mark.parametrize("name", ["lenet5", "resnet20"])
+def test_reproduce_quick(tmp_path, name):
+    output = run(tmp_path, ROOT / "recipes/reproduce.py", name, "--quick")
+    (line,) = re.findall(rf"^{name}, quick, .*: test error .*$", output, re.M)
+    assert re.search(r"seed 0, digits of scikit-learn: .* \d+ images/s, \d+% of the", line)
+    result = json.loads((tmp_path / f"reproduce_runs/{name}-quick-0.json").read_text())
+    assert [row["epoch"] for row in result["curve"]] == [1, 2] and result["matmul_share"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+@pytest.mark.parametrize("name", experiments())
+def test_reproduce_every_row_quick(tmp_path, monkeypatch, name, backend):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    output = run(tmp_path, ROOT / "recipes/reproduce.py", name, "--quick")
+    assert re.search(r"test error \d+\.\d\d %|two steps on drawn images of", output)
 
 
 def test_mnist_regularisers_quick(tmp_path):
