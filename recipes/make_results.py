@@ -14,6 +14,7 @@ from pathlib import Path
 import cards  # beside this file
 import degradation
 import reproduced
+import small_transferred
 import transferred
 from benchmarks import tables
 from benchmarks.tables import load, made_by, markdown
@@ -218,6 +219,7 @@ SECTIONS = {
     "models": ("Networks against plain Keras", tables.networks),
     "transfer": ("Transfer against the plain guide", tables.transfer),
     "finetune": ("Fine-tuning", finetuning),
+    "small_transfer": ("Few labels, small images", small_transferred.section),
     "transfer_table": ("Transfer of each network at hand", transferred.section),
     "memory": ("Memory", tables.memory),
     "reproducible": ("Reproducible runs", tables.reproducible),
