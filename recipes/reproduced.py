@@ -125,7 +125,7 @@ def paper(experiment):
 
 def schedule_of(experiment, length, epochs):
     if length == "full":
-        return f"the paper's: {epochs or 'unknown'} epochs"
+        return f"the paper's: {epochs} epochs" if epochs else "the paper's: epochs not printed"
     return f"**short**: {epochs} epochs, the paper has {experiment.full.epochs}"
 
 
