@@ -222,6 +222,15 @@ def test_augmentation_gain_quick(tmp_path):
     assert "seed 0" not in run(tmp_path, *command)  # from what is kept
 
 
+@pytest.mark.slow
+def test_small_transfer_quick(tmp_path):
+    command = (ROOT / "recipes/small_transfer.py", "--quick")
+    errors = re.findall(r"^5 a class, .+, seed 0: (\d+\.\d\d) %$", run(tmp_path, *command), re.M)
+    assert len(errors) == 3 and min(map(float, errors)) < 60  # guessing gives 90
+    assert (tmp_path / "small_transfer_runs/small_transfer.png").stat().st_size > 10_000
+    assert run(tmp_path, *command).startswith("0 cells to do")  # from what is kept
+
+
 def test_style_transfer_quick(tmp_path):
     output = run(tmp_path, ROOT / "recipes/style_transfer.py", "--quick")
     style, evaluations = re.findall(r"style ([\d.]+) after (\d+) evaluations", output)[0]
