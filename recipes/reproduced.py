@@ -191,9 +191,11 @@ def short_schedules(found):
     texts = {}
     for (name, length, _), (run, *_) in found.items():
         if length == "short":
-            cycle = ["one cycle"] if run["schedule"].get("falls", {}) is None else []
-            chosen = {key.replace("_", " "): value for key, value in run["schedule"].items()}
-            told = [f"{key} {value}" for key, value in chosen.items() if value]
+            chosen = dict(run["schedule"])
+            cycle = ["one cycle"] if chosen.get("falls", {}) is None else []
+            if chosen.get("optimizer") == "AdamW":
+                del chosen["momentum"]  # of SGD alone
+            told = [f"{key.replace('_', ' ')} {value}" for key, value in chosen.items() if value]
             texts[name] = ", ".join(told + cycle)
     return texts
 
