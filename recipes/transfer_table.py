@@ -213,12 +213,13 @@ class Book:
         print(key, end=": ", flush=True)
         figures, why = run(request, work)
         if figures:
-            print("test {accuracy:.1%}, {seconds:.0f} s, {memory_mb:,} MB".format(**figures))
             self.result["cells"][key] = cell | figures
+            said = "test {accuracy:.1%}, {seconds:.0f} s, {memory_mb:,} MB".format(**figures)
         else:
-            print(f"not run: {why}")
             self.result["not_run"][name] = why
+            said = f"not run: {why}"
         self.write()
+        print(said, flush=True)
 
     def write(self):
         self.result["rows"] = rows(self.result["cells"].values())

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import runpy
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -121,13 +122,14 @@ def test_transfer_table_finds_data_sets(tmp_path):
 
 @pytest.mark.slow
 def test_transfer_table_quick(tmp_path):
-    """Killed after its first cell, it goes on with the second."""
+    """Stopped after its first cell, it goes on with the second."""
     command = [sys.executable, ROOT / "recipes/transfer_table.py", "--quick"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    options = {"cwd": tmp_path, "env": environment, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **options) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes) as process:
         assert re.search(r"probe, seed 0: test \d", process.stdout.readline())
-        process.kill()
+        process.send_signal(signal.SIGINT)
+        assert "Stopped." in process.communicate()[1]
     first = json.loads((tmp_path / "transfer_table.json").read_text())["cells"]
     output = run(tmp_path, *command[1:])
     assert re.findall(r"(\w+), seed 0: test \d+\.\d%, \d+ s, [\d,]+ MB", output) == ["partial"]
