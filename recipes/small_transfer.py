@@ -38,6 +38,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from small_images import cifar, digits  # beside this file
 from small_transferred import METHODS, picture, rows  # beside this file
+from threadpoolctl import threadpool_limits
 
 import kerascnn as kc
 from kerascnn._random import permutation
@@ -224,7 +225,8 @@ def fitted(features, labels):
     """Logistic regression, with the penalty whose likelihood in five folds is the best."""
     strengths = {"logisticregression__C": 1 / (PENALTIES * len(labels))}
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    return GridSearchCV(classifier, strengths, scoring="neg_log_loss").fit(features, labels)
+    with threadpool_limits(1):  # in products so small threads wait for each other
+        return GridSearchCV(classifier, strengths, scoring="neg_log_loss").fit(features, labels)
 
 
 def folded(classifier):
