@@ -69,6 +69,8 @@ def arguments():
     args = parser.parse_args()
     if not (args.name or args.list):
         parser.error("which experiment? --list shows them")
+    if args.weights and args.seeds > 1:
+        parser.error("--weights is a file for one network: leave out --seeds")
     return args
 
 
@@ -167,9 +169,9 @@ def run(args, seed):
     result |= {"published": experiment.published, "schedule": asdict(schedule)}
     result |= speed(network, log.rows, order.num_batches * schedule.batch_size, args.precision)
     result |= {"curve": log.curve(), "command": command(args, seed), **where()}
-    write_json(file, result)
-    if args.weights:
+    if args.weights:  # before the result, which says that the run is done
         network.save_weights(args.weights)
+    write_json(file, result)
     print(told(result))
 
 
