@@ -50,6 +50,7 @@ _SUBPACKAGES = (
 )
 
 _FUNCTIONS = {
+    "fuse_batch_norm": "compute.batch_norm",
     "releasable": "_steps",
     "reproducible": "_random",
     "tune_compute": "compute.tune",

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+import kerascnn as kc
 from kerascnn._random import permutation
 
 
@@ -75,6 +76,8 @@ def padded(images, color, mode="constant", width=4):
 def model_of_numbers(network, images, augmentation, scale, offset):
     """The model of image numbers that trains `network`: read, augment, `images * scale + offset`.
 
+    The network's batch normalisation is fused.
+
     Args:
         network: `keras.Model` of prepared images.
         images: uint8 array (N, H, W, C), of training and test; what is not augmented must be of
@@ -87,6 +90,7 @@ def model_of_numbers(network, images, augmentation, scale, offset):
     for layer in augmentation:
         x = layer(x)
     x = keras.layers.Rescaling(scale, offset, dtype="float32", name="normalized")(x)
+    kc.fuse_batch_norm(network)
     return keras.Model(numbers, network(x), name=f"{network.name}_of_numbers")
 
 

@@ -4,6 +4,7 @@ from kerascnn._lazy import lazy
 
 _HOMES = {
     "ComputeChoice": "choice",
+    "fuse_batch_norm": "batch_norm",
     "to_precision": "precision",
     "tune_compute": "tune",
 }
