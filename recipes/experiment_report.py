@@ -168,15 +168,23 @@ def command(args, seed):
 
 
 def where():
-    """Commit of this checkout (None where there is none), backend, device and versions."""
-    line = ["git", "-C", Path(__file__).parent, "rev-parse", "--short", "HEAD"]
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    """Commit of this checkout, backend, device and versions."""
     return {
-        "commit": done.stdout.strip() or None,
+        "commit": commit(),
         "backend": keras.backend.backend(),
         "device": device_name(),
         "versions": versions(),
     }
+
+
+def commit():
+    """None where there is no checkout, or no git."""
+    line = ["git", "-C", Path(__file__).parent, "rev-parse", "--short", "HEAD"]
+    try:
+        done = subprocess.run(line, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() or None
 
 
 def told(result):

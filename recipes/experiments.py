@@ -85,8 +85,8 @@ LENET = Experiment(
     "LeNet-5", "LeNet5", "MNIST", DIAGONAL_LM, f"{LECUN}, Sec. III-B and Fig. 9", 326_520, 0.95,
     options={"output": "rbf", "classifier_activation": None}, augmentation=None, loss="rbf",
     short=Schedule(epochs=18, rate=5e-3, batch_size=64, weight_decay=0.1, optimizer="AdamW"),
-    differs="rates of at most 2e-5 (the paper's 5e-4 to 5e-5 saturate these units); the loss is eq. "
-    "9 with j = 10, of which the paper prints no value; curvature of the whole Gauss-Newton "
+    differs="rates of at most 2e-5 (the paper's 5e-4 to 5e-5 saturate these units); the loss is "
+    "eq. 9 with j = 10, of which the paper prints no value; curvature of the whole Gauss-Newton "
     "diagonal, estimated from random projections",
 )  # fmt: skip
 
