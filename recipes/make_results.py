@@ -228,6 +228,7 @@ SECTIONS = {
     "hooks": ("Callbacks in a step", tables.hooks),
     "report": ("The report of a run", tables.report),
     "compute": ("Precision and compilation", tables.compute),
+    "batch_norm": ("Fused batch normalisation", tables.batch_norm),
     "lottery_cost": ("Held masks in a step", tables.lottery_cost),
     "mnist_regularisers": ("Regularisers", reproduced.regularisers),
     "optimiser_race": ("Optimisers", race),

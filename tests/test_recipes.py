@@ -263,6 +263,12 @@ def test_benchmark_lottery_quick(tmp_path):
 
 
 @pytest.mark.slow
+def test_benchmark_batch_norm_quick(tmp_path):
+    output = run(tmp_path, ROOT / "recipes/benchmarks/batch_norm.py", "--quick", timeout=600)
+    assert re.search(r"^ResNet-20, mixed_bfloat16: \d+\.\d\d \(", output, re.MULTILINE)
+
+
+@pytest.mark.slow
 def test_benchmark_memory_quick(tmp_path):
     assert "ratio" in run(tmp_path, ROOT / "recipes/benchmarks/memory.py", "--quick", timeout=600)
 

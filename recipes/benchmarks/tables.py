@@ -185,6 +185,28 @@ def lottery_cost():
     )
 
 
+def batch_norm():
+    result = load("batch_norm")
+    rows = [
+        [
+            row["network"],
+            f"{row['side']} x {row['side']}",
+            row["batch"],
+            row["precision"],
+            spread(row),
+        ]
+        for row in result["rows"]
+    ]
+    columns = ["network", "images", "batch", "precision", "times as fast as plain Keras"]
+    clock = {"process_time": "processor's time", "perf_counter": "wall time"}[result["clock"]]
+    return (
+        "Training steps of the same network after `kerascnn.fuse_batch_norm`, on TensorFlow "
+        f"without XLA; {clock}, median and spread of {result['rounds']} interleaved rounds.\n\n"
+        f"{markdown(columns, rows)}\n\n"
+        f"{made_by(result, 'python recipes/benchmarks/batch_norm.py')}"
+    )
+
+
 def pipeline():
     return load("pipeline")["table"]
 
