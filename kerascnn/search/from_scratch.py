@@ -8,6 +8,7 @@ from keras import layers
 
 from kerascnn._errors import InputError
 from kerascnn._steps import releasable
+from kerascnn.compute import fuse_batch_norm
 from kerascnn.data import ImageData
 from kerascnn.search import scales
 
@@ -133,7 +134,7 @@ class FromScratch(keras_tuner.HyperModel):
         model = keras.Model(inputs, outputs, name="from_scratch")
         form = "categorical" if self.data.train.one_hot else "sparse_categorical"
         model.compile(_optimizer(hp), f"{form}_crossentropy", metrics=["accuracy"])
-        return releasable(model)
+        return releasable(fuse_batch_norm(model))
 
     def fit(self, hp, model, callbacks=(), **options):
         """Train on `data.train`, validate on `data.validation`: a `keras.callbacks.History`."""
