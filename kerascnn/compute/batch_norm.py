@@ -5,7 +5,7 @@ from keras import ops
 
 from kerascnn._graph import leaves
 
-__all__ = ["fuse_batch_norm"]
+__all__ = ["fuse_batch_norm", "is_fused"]
 
 
 def fuse_batch_norm(model):
@@ -15,8 +15,8 @@ def fuse_batch_norm(model):
     of TensorFlow, each of which reads and writes all maps, in float32 under mixed precision too.
     TensorFlow has one operation for it, on a GPU that of cuDNN. On a CPU a training step of
     ResNet-20 takes about half the time (recipes/benchmarks/batch_norm.py). Results differ by
-    rounding alone; layers, weights and saved files stay what they were, and a model that is loaded
-    or cloned is plain again.
+    rounding alone; layers, weights and saved files stay what they were. A model that is loaded or
+    cloned is plain again; copies by `tune_compute` and `kerascnn.compute.to_precision` are fused.
 
     Only training changes, and only 4-D maps with their channels last, in up to 32 bits; layers that
     are frozen, synchronised over devices or masked compute as before. With XLA, which fuses by
@@ -41,10 +41,23 @@ def fuse_batch_norm(model):
     return model
 
 
+def is_fused(model):
+    """Whether `fuse_batch_norm` changed any layer.
+
+    >>> is_fused(keras.Sequential([keras.layers.BatchNormalization()]))
+    False
+    """
+    return any(_has_own_call(layer) for layer in leaves(model))
+
+
+def _has_own_call(layer):
+    return isinstance(layer, keras.layers.BatchNormalization) and "call" in vars(layer)
+
+
 def _is_fusible(layer):
     return (
         type(layer) is keras.layers.BatchNormalization
-        and "call" not in vars(layer)
+        and not _has_own_call(layer)
         and not layer.synchronized
         and not getattr(layer, "renorm", False)
         and layer.dtype_policy.variable_dtype == "float32"

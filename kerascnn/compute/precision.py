@@ -4,6 +4,7 @@ import keras
 
 from kerascnn._calls import follow
 from kerascnn._errors import InputError, one_of
+from kerascnn.compute.batch_norm import fuse_batch_norm, is_fused
 from kerascnn.schedules import Stretched
 
 __all__ = ["PRECISIONS", "copied", "precision_of", "to_precision"]
@@ -71,6 +72,8 @@ def copied(model, precision, accumulation_steps=1, **settings):
     copy = keras.models.clone_model(model, _inputs(model), twin, recursive=True)
     copy.name = model.name
     _give_state(model, copy)
+    if is_fused(model):
+        fuse_batch_norm(copy)
     if compilation:
         copy.compile(**{**compilation, **settings})
         copy.optimizer.build(copy.trainable_variables)

@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import kerascnn as kc
+from kerascnn.compute.batch_norm import is_fused
 
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's")
 
@@ -113,14 +114,21 @@ def test_files_and_copies_are_plain_keras(tmp_path):
     trained(fused)
     fused.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert "call" not in vars(loaded.get_layer("bn"))
+    assert not is_fused(loaded)
     images = np.random.default_rng(0).normal(size=(4, 6, 5, 3)).astype("float32")
     np.testing.assert_array_equal(loaded(images), fused(images))
     again = kc.fuse_batch_norm(kc.fuse_batch_norm(loaded))
     assert len(trained(again)) == len(loaded.weights) + 1
 
 
+@on_tensorflow
+def test_a_copy_in_another_precision_is_fused_too():
+    plain, fused = pair()
+    assert is_fused(kc.compute.to_precision(fused, "mixed_bfloat16"))
+    assert not is_fused(kc.compute.to_precision(plain, "mixed_bfloat16"))
+
+
 def test_nested_networks_are_reached():
     inner = network()
     kc.fuse_batch_norm(keras.Sequential([keras.Input((6, 5, 3)), inner]))
-    assert ("call" in vars(inner.get_layer("bn"))) == (keras.backend.backend() == "tensorflow")
+    assert is_fused(inner) == (keras.backend.backend() == "tensorflow")
