@@ -1,4 +1,4 @@
-"""Batch normalisation in one operation: where TensorFlow spends half of a training step."""
+"""Batch normalisation in one operation: where TensorFlow spends much of a training step."""
 
 import keras
 from keras import ops
@@ -13,10 +13,9 @@ def fuse_batch_norm(model):
 
     In training Keras 3.15 computes means, variances and the normalised maps by separate operations
     of TensorFlow, each of which reads and writes all maps, in float32 under mixed precision too.
-    TensorFlow has one operation for it, on a GPU that of cuDNN. On a CPU a training step of
-    ResNet-20 takes about half the time (recipes/benchmarks/batch_norm.py). Results differ by
-    rounding alone; layers, weights and saved files stay what they were. A model that is loaded or
-    cloned is plain again; copies by `tune_compute` and `kerascnn.compute.to_precision` are fused.
+    TensorFlow has one operation for it, on a GPU that of cuDNN. How much faster training steps are
+    is measured by recipes/benchmarks/batch_norm.py. Results differ by rounding alone; layers,
+    weights and saved files stay what they were. A model that is loaded or cloned is plain again; copies by `tune_compute` and `kerascnn.compute.to_precision` are fused.
 
     Only training changes, and only 4-D maps with their channels last, in up to 32 bits; layers that
     are frozen, synchronised over devices or masked compute as before. With XLA, which fuses by
