@@ -15,7 +15,8 @@ def fuse_batch_norm(model):
     of TensorFlow, each of which reads and writes all maps, in float32 under mixed precision too.
     TensorFlow has one operation for it, on a GPU that of cuDNN. How much faster training steps are
     is measured by recipes/benchmarks/batch_norm.py. Results differ by rounding alone; layers,
-    weights and saved files stay what they were. A model that is loaded or cloned is plain again; copies by `tune_compute` and `kerascnn.compute.to_precision` are fused.
+    weights and saved files stay what they were. A model that is loaded or cloned is plain again;
+    copies by `tune_compute` and `kerascnn.compute.to_precision` are fused.
 
     Only training changes, and only 4-D maps with their channels last, in up to 32 bits; layers that
     are frozen, synchronised over devices or masked compute as before. With XLA, which fuses by

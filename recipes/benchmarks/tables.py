@@ -203,7 +203,7 @@ def batch_norm():
         "Training steps of the same network after `kerascnn.fuse_batch_norm`, on TensorFlow "
         f"without XLA; {clock}, median and spread of {result['rounds']} interleaved rounds.\n\n"
         f"{markdown(columns, rows)}\n\n"
-        f"{made_by(result, 'python recipes/benchmarks/batch_norm.py')}"
+        f"{made_by(result, 'python recipes/benchmarks/batch_norm.py --processor')}"
     )
 
 
