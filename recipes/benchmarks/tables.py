@@ -198,12 +198,15 @@ def batch_norm():
         for row in result["rows"]
     ]
     columns = ["network", "images", "batch", "precision", "times as fast as plain Keras"]
-    clock = {"process_time": "processor's time", "perf_counter": "wall time"}[result["clock"]]
+    clock, flag = {
+        "process_time": ("processor's time", " --processor"),
+        "perf_counter": ("wall time", ""),
+    }[result["clock"]]
     return (
         "Training steps of the same network after `kerascnn.fuse_batch_norm`, on TensorFlow "
         f"without XLA; {clock}, median and spread of {result['rounds']} interleaved rounds.\n\n"
         f"{markdown(columns, rows)}\n\n"
-        f"{made_by(result, 'python recipes/benchmarks/batch_norm.py --processor')}"
+        f"{made_by(result, 'python recipes/benchmarks/batch_norm.py' + flag)}"
     )
 
 
