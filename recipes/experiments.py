@@ -152,9 +152,10 @@ STOCHASTIC_DEPTH = cifar(
     differs=f"{KERNELS}; the error is that after the last epoch, not of the epoch with the best "
     "validation",
 )  # fmt: skip
+# "Momentum 0.9"; the authors' code (facebookresearch/ResNeXt, train.lua) has Nesterov's.
 RESNEXT = cifar(
     "ResNeXt-29, 8x64d", "CifarResNeXt29x8x64d",
-    Schedule(epochs=300, rate=0.1, falls={150: 0.1, 225: 0.01}, weight_decay=5e-4),
+    Schedule(epochs=300, rate=0.1, falls={150: 0.1, 225: 0.01}, nesterov=True, weight_decay=5e-4),
     "Xie et al. 2017, arXiv:1611.05431, Table 7", 5_387_266_048, 3.65,
 )  # fmt: skip
 # Sec. 4: the rate falls to a tenth whenever the epochs that remain have halved.

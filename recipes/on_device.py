@@ -73,6 +73,13 @@ def padded(images, color, mode="constant", width=4):
     return wide
 
 
+def standardizing(images):
+    """(scale, offset) that give the channels of these images mean 0 and variance 1."""
+    given = kc.data.normalization(images).get_config()
+    mean, deviation = np.ravel(given["mean"]), np.sqrt(np.ravel(given["variance"]))
+    return (1 / deviation).tolist(), (-mean / deviation).tolist()
+
+
 def model_of_numbers(network, images, augmentation, scale, offset):
     """The model of image numbers that trains `network`: read, augment, `images * scale + offset`.
 

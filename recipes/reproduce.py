@@ -27,7 +27,7 @@ import keras
 import numpy as np
 from experiment_report import Log, about, command, listed, speed, told, where  # beside this file
 from experiments import EXPERIMENTS, SHORT  # beside this file
-from on_device import Order, model_of_numbers, padded  # beside this file
+from on_device import Order, model_of_numbers, padded, standardizing  # beside this file
 from small_images import cifar, digits, mnist, tiny_imagenet  # beside this file
 
 import kerascnn as kc
@@ -125,9 +125,7 @@ def normalization(experiment, images):
     """(scale, offset) that give the channels of these images mean 0 and variance 1."""
     if experiment.data == "MNIST":
         return 1.275 / 255, -0.1  # paper at -0.1, ink at 1.175: LeCun et al. 1998, Sec. II-B
-    sample = images.reshape(-1, images.shape[-1]).astype("float64")
-    mean, deviation = sample.mean(0), sample.std(0)
-    return (1 / deviation).tolist(), (-mean / deviation).tolist()
+    return standardizing(images)
 
 
 def augmentation(experiment, size, seed):

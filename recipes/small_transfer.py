@@ -31,7 +31,13 @@ from pathlib import Path
 import keras
 import numpy as np
 from experiment_report import Log, where  # beside this file
-from on_device import Order, device_name, model_of_numbers, padded  # beside this file
+from on_device import (  # beside this file
+    Order,
+    device_name,
+    model_of_numbers,
+    padded,
+    standardizing,
+)
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -205,9 +211,7 @@ def start(cell, images, args):
     builder = NETWORKS[cell.network]
     network = getattr(kc.models, builder)()
     if args.quick or cell.method == "from scratch":
-        sample = images.reshape(-1, images.shape[-1])
-        mean, deviation = sample.mean(0), sample.std(0)
-        return network, (1 / deviation).tolist(), (-mean / deviation).tolist()
+        return network, *standardizing(images)
     kc.weights.load(network, WEIGHTS, builder=builder, new=["output"])
     given = kc.weights.entry(builder, WEIGHTS)["preprocessing"]
     return network, given["scale"], given["offset"]
