@@ -97,18 +97,23 @@ def shortcut(x, filters, stride, option, name, project=conv_bn):
     """What is added to the branch: options A, B and C of He et al. 2016, Sec. 3.3 and 4.1.
 
     A: the identity, subsampled, with zeros for the new channels. B: a projection where the shape
-    changes. C: always a projection.
+    changes. C: always a projection. "A, averaged": the mean of the pixels that A leaves one of
+    (Huang et al. 2016, Sec. 4).
     """
     changes = stride > 1 or x.shape[-1] != filters
     if option == "C" or (option == "B" and changes):
         return project(x, filters, 1, stride, name=f"{name}_0")
-    return zero_pad(x, filters, stride, f"{name}_0") if changes else x
+    window = stride if option == "A, averaged" else 1
+    return zero_pad(x, filters, stride, f"{name}_0", window) if changes else x
 
 
-def zero_pad(x, filters, stride, name):
-    """Every `stride`-th pixel of `x`, followed by zeros up to a multiple of its channels."""
+def zero_pad(x, filters, stride, name, window=1):
+    """Every `stride`-th pixel of `x` or the mean of a window, and zeros up to `filters` channels.
+
+    `filters` is a multiple of the channels of `x`.
+    """
     if stride > 1:
-        x = layers.AveragePooling2D(1, stride, name=f"{name}_pool")(x)
+        x = layers.AveragePooling2D(window, stride, padding="same", name=f"{name}_pool")(x)
     new = filters // x.shape[-1] - 1
     if not new:
         return x

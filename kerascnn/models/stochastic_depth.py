@@ -33,7 +33,8 @@ def StochasticDepthResNet(
 ):
     """ResNet of 6n + 2 layers that trains with some of its blocks left out, for 32x32 images.
 
-    `CifarResNet`, layer for layer and name for name, but for the sums: in training each block's
+    `CifarResNet`, layer for layer and name for name, but that a shortcut to half the size takes the
+    mean of 2x2 pixels, where He et al. take one of them, and for the sums: in training each block's
     branch survives with probability p_l = 1 - l/L * (1 - p_L), l = 1 .. L, drawn anew for each
     batch; at inference the branch is multiplied by p_l. Training sees short networks, inference a
     deep one. H and W of at least 4.
@@ -41,12 +42,12 @@ def StochasticDepthResNet(
     Inputs: images whose channels have mean 0 and variance 1 over the training set. Weights start
     as in `CifarResNet`.
 
-    Source: Huang et al. 2016, arXiv:1603.09382, eqs. 2 to 5. Differs from the paper: the branches
-    that do not survive are computed and multiplied by 0, so training is not 25 % faster.
+    Source: Huang et al. 2016, arXiv:1603.09382, eqs. 2 to 5 and Sec. 4. Differs from the paper: the
+    branches that do not survive are computed and multiplied by 0, so training is not 25 % faster.
 
     Args:
         depth: int. 6n + 2 for an n of at least 1.
-        last_survival_rate: float in (0, 1]. p_L; 1 gives `CifarResNet`.
+        last_survival_rate: float in (0, 1]. p_L; with 1 all blocks survive.
         mode: "batch": one draw for all images, the paper's; "sample": one for each image.
 
     >>> model = StochasticDepthResNet(depth=8)
@@ -58,7 +59,7 @@ def StochasticDepthResNet(
     rates = survival_rates(len(blocks), last_survival_rate)
     x = conv_bn_relu(image, 16, 3, name="stem")
     for (block, factor, stride), rate in zip(blocks, rates):
-        x = basic(x, 16 * factor, stride, "A", block, join=surviving(rate, mode))
+        x = basic(x, 16 * factor, stride, "A, averaged", block, join=surviving(rate, mode))
     top = average_pool_top(classes, classifier_activation)
     return finish(
         image, x, top, "StochasticDepthResNet", include_top, weights, pooling, classes, name

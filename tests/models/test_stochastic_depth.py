@@ -23,10 +23,18 @@ def test_survival_falls_linearly_over_the_54_blocks():
     assert round(sum(rates)) == facts.STOCHASTIC_DEPTH_MEAN_BLOCKS
 
 
+def averaging(layer):
+    """A copy of a layer; of a shortcut's pooling, with the mean of 2x2 pixels (Sec. 4)."""
+    if layer.name.endswith("_0_pool"):
+        return keras.layers.AveragePooling2D(2, name=layer.name)
+    return type(layer).from_config(layer.get_config())
+
+
 @pytest.mark.parametrize("training", [False, True])
-def test_where_all_survive_it_is_resnet(training):
+def test_where_all_survive_it_is_resnet_with_averaging_shortcuts(training):
     ours = models.StochasticDepthResNet(depth=14, last_survival_rate=1.0)
-    resnet = residual.randomise(models.CifarResNet(depth=14))
+    resnet = keras.models.clone_model(models.CifarResNet(depth=14), clone_function=averaging)
+    residual.randomise(resnet)
     assert [layer.name for layer in ours.layers] == [layer.name for layer in resnet.layers]
     ours.set_weights(resnet.get_weights())
     y, expected = (m(IMAGES, training=training) for m in (ours, resnet))
@@ -41,8 +49,14 @@ def test_inference_scales_the_branch():
     x, y = (keras.ops.convert_to_numpy(t).astype("float64") for t in both(IMAGES))
     branch = residual.relu(net.conv_bn(x, "stage2_block1_1", stride=2))
     branch = net.conv_bn(branch, "stage2_block1_2")
-    expected = residual.relu(residual.zero_pad(x, 32, 2) + 2 / 3 * branch)
+    means = x.reshape(4, 16, 2, 16, 2, 16).mean((2, 4))
+    expected = residual.relu(residual.zero_pad(means, 32, 1) + 2 / 3 * branch)
     np.testing.assert_allclose(y, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_sizes_need_not_be_even():
+    model = models.StochasticDepthResNet(depth=8, input_shape=(9, 7, 3))
+    assert model.get_layer("stage3_block1_out").output.shape[1:3] == (3, 2)
 
 
 def test_training_takes_one_of_the_subnetworks():
