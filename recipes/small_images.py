@@ -1,6 +1,7 @@
 """Small images for the recipes beside this file, as (images, labels) for training and testing."""
 
 import io
+import sys
 
 import keras
 import numpy as np
@@ -23,7 +24,8 @@ def cifar(path=None):
     """The same for CIFAR-10: uint8 (N, 32, 32, 3).
 
     `path` is a local copy as JPEG bytes: {train,test}_jpeg, all files one after another,
-    {train,test}_offset, where each begins, and y_{train,test}. None lets Keras download it.
+    {train,test}_offset, where each begins and, one more, where the last ends, and y_{train,test}.
+    None lets Keras download it.
     """
     if path is None:
         return [(images, labels.ravel()) for images, labels in keras.datasets.cifar10.load_data()]
@@ -47,8 +49,23 @@ def _of_jpegs(path, parts):
             data, offset = file[f"{part}_jpeg"], file[f"{part}_offset"]
             files = [io.BytesIO(data[a:b].tobytes()) for a, b in zip(offset, offset[1:])]
             images = np.stack([np.asarray(Image.open(one).convert("RGB")) for one in files])
-            found.append((images, file[f"y_{part}"].ravel()))
+            labels = file[f"y_{part}"].ravel()
+            if len(images) != len(labels):
+                raise ValueError(f"{len(labels)} labels for {len(images)} images of {part}")
+            found.append((images, labels))
     return found
+
+
+def read(loader, path):
+    """What one of these functions returns, or the end of the program in one sentence."""
+    try:
+        return loader(path)
+    except Exception as error:  # Keras's own of a failed download has no other class
+        what = f"from {path}, which must be as small_images.py says" if path else "by Keras"
+        sys.exit(
+            f"{loader.__name__}: the images cannot be had {what} ({type(error).__name__}: {error})."
+            + ("" if path else " Pass --data, a local copy.")
+        )
 
 
 def digits(times=1, num_train=1200):

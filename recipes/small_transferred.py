@@ -81,10 +81,19 @@ def section():
     devices = sorted({f"{cell['device']}, {cell['precision']}" for cell in result["cells"]})
     return (
         f"Test error in % on the 10,000 test images of {result['data']}, mean [lowest..highest] of "
-        "the seeds, and the minutes of one run. Packaged weights from Tiny-ImageNet 32x32 "
+        "the seeds, and the minutes that one learned. Packaged weights from Tiny-ImageNet 32x32 "
         "(kerascnn/weights/CARDS.md) against the same network from scratch, with the same labelled "
         "images, steps and augmentation; frozen features under logistic regression. Nothing was "
         f"chosen by the test images. On {' and '.join(devices)}.\n\n"
         f"{table(result['rows'])}\n\n![errors](results/small_transfer.png)\n\n"
-        f"{made_by(result, 'python recipes/small_transfer.py --data cifar10_jpegbytes.npz')}"
+        f"{made_by(result, command(result))}"
     )
+
+
+def command(result):
+    """What makes these cells."""
+    parts = ["python recipes/small_transfer.py"]
+    parts += ["--data cifar10_jpegbytes.npz"] * result["data"].endswith("(JPEG copy)")
+    precisions = {cell["precision"] for cell in result["cells"]} - {"float32"}
+    parts += [f"--precision {precision}" for precision in precisions]
+    return " ".join(parts)

@@ -58,7 +58,7 @@ def test_each_cell_is_done_once_for_the_same_weights(recipe, monkeypatch):
     monkeypatch.setattr(small.kc.weights, "entry", lambda *_: {"sha256": "newer"})
     again = {cell.method for cell in todo if not small.is_done(cell, done, args)}
     assert again == {"frozen features", "fine-tuned"}
-    # 2 x 3 x (25,600 + 76,800) + 2 x (192,000 + 399,360) images, 550 a second
+    # 2 x 3 x (25,600 + 76,544) + 2 x (189,696 + 399,360) images, 550 a second
     assert "24 cells to do, 16 of them trainings: about 54 minutes" in small.told(todo, args)
 
 

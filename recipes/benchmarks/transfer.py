@@ -17,6 +17,7 @@ import argparse
 import csv
 import json
 import os
+import platform
 import shutil
 import statistics
 import subprocess
@@ -252,9 +253,11 @@ def bootstrap(ours, theirs, draws=10_000):
 def versions():
     from kerascnn.transfer.run import versions as installed_versions
 
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    cpu = next((line for line in lines if "model name" in line), "")
-    return {**installed_versions(), "cpu": cpu.partition(": ")[2], "cores": os.cpu_count()}
+    file = Path("/proc/cpuinfo")  # Linux's
+    lines = file.read_text().splitlines() if file.exists() else []
+    names = [line.partition(": ")[2] for line in lines if "model name" in line]
+    cpu = names[0] if names else platform.processor()
+    return {**installed_versions(), "cpu": cpu, "cores": os.cpu_count()}
 
 
 def table(result):
