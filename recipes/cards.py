@@ -40,7 +40,8 @@ ABOUT = {  # by the name of the weights
     "tiny-imagenet32": {
         "test": (
             "the 10,000 validation images of Tiny-ImageNet, by which nothing was chosen (the "
-            "labels of its test images are not public)"
+            "labels of its test images are not public); in the JPEG copy they are sharper than "
+            "the training images, reduced in another way, which costs accuracy"
         ),
         "data": (
             "Tiny-ImageNet was made for Stanford's course CS231n (Le and Yang 2015): 200 classes "

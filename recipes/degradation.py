@@ -18,9 +18,9 @@ def comparable(found):
     for (name, *kind), runs in sorted(found.items(), key=lambda item: item[0][1:]):
         if name in (*PANELS[0], *PANELS[1]):
             groups.setdefault(tuple(kind), {})[name] = runs
+    groups = {kind: runs for kind, runs in groups.items() if {"plain20", "resnet20"} <= set(runs)}
     kind = max(groups, key=lambda kind: len(groups[kind]), default=None)
-    chosen = groups.get(kind, {})
-    return (kind, chosen) if {"plain20", "resnet20"} <= set(chosen) else (None, {})
+    return kind, groups.get(kind, {})
 
 
 def picture(found):

@@ -106,20 +106,22 @@ def about(experiment):
 
 
 class Log(keras.callbacks.Callback):
-    """What each epoch took and reached; checkpoints keep it."""
+    """What each epoch took and reached, and where it began; checkpoints keep it."""
 
     def __init__(self):
         super().__init__()
-        self.rows = []
+        self.rows, self.where = [], where()
+        self._begin, self._before = None, 0.0  # seconds of an epoch before it was stopped
 
     def get_state(self):
-        return {"rows": self.rows}
+        before = 0.0 if self._begin is None else time.perf_counter() - self._begin
+        return {"rows": self.rows, "where": self.where, "before": before}
 
     def set_state(self, state):
-        self.rows = state["rows"]
+        self.rows, self.where, self._before = state["rows"], state["where"], state["before"]
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._begin = time.perf_counter()
+        self._begin, self._before = time.perf_counter() - self._before, 0.0
         self._trained = None
 
     def on_test_begin(self, logs=None):
@@ -129,6 +131,7 @@ class Log(keras.callbacks.Callback):
         seconds = (self._trained or time.perf_counter()) - self._begin
         logs = {name: float(value) for name, value in logs.items()}
         self.rows.append({"epoch": epoch + 1, "seconds": seconds, **logs})
+        self._begin = None
 
     def curve(self):
         """Errors in %: of training (with augmentation, while it goes on), and of testing."""
@@ -168,7 +171,7 @@ def command(args, seed):
 
 
 def where():
-    """Commit of this checkout, backend, device and versions."""
+    """Commit of this checkout, "-dirty" if it is changed, backend, device and versions."""
     return {
         "commit": commit(),
         "backend": keras.backend.backend(),
@@ -179,7 +182,7 @@ def where():
 
 def commit():
     """None where there is no checkout, or no git."""
-    line = ["git", "-C", Path(__file__).parent, "rev-parse", "--short", "HEAD"]
+    line = ["git", "-C", Path(__file__).parent, "describe", "--always", "--dirty", "--exclude=*"]
     try:
         done = subprocess.run(line, capture_output=True, text=True, check=False)
     except OSError:

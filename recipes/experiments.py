@@ -17,7 +17,7 @@ class Schedule:
             cosines, up over a quarter of the steps and down to nothing.
         warm_up: (rate, steps) before all others, or None.
         weight_decay: float. "SGD" and "diagonal LM": half of it times the squared kernels joins
-            the loss. "AdamW": kernels shrink by it times the rate.
+            the loss. "AdamW": all but biases shrink by it times the rate.
         held_out: int, training images that are left out, as papers do that chose by them.
         optimizer: "SGD", with momentum; "AdamW"; or "diagonal LM", of LeCun et al. 1998, App. C.
     """

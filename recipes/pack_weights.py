@@ -1,6 +1,7 @@
 """Put weights that reproduce.py trained into the package, with what there is to know of them.
 
-    python recipes/reproduce.py resnet20-tiny-imagenet32 --data DATA --weights new.weights.h5
+    python recipes/reproduce.py resnet20-tiny-imagenet32 --data DATA --weights new.weights.h5 \
+        --results recipes/results/reproduce
     python recipes/pack_weights.py \
         recipes/results/reproduce/resnet20-tiny-imagenet32-full-0.json new.weights.h5 --data DATA
 
@@ -22,7 +23,7 @@ from experiments import EXPERIMENTS  # beside this file
 from make_goldens import make_own  # beside this file
 from on_device import model_of_numbers  # beside this file
 from reproduce import normalization  # beside this file
-from small_images import tiny_imagenet  # beside this file
+from small_images import read, tiny_imagenet  # beside this file
 
 import kerascnn as kc
 from kerascnn._runs import atomic_path
@@ -55,7 +56,7 @@ def pack(result_file, weights, data, folder):
     experiment = EXPERIMENTS[result["name"]]
     if experiment.data not in NAMES:
         sys.exit(f"{result['name']} is trained on {experiment.data}: no name for its weights.")
-    (images, _), test = tiny_imagenet(data)
+    (images, _), test = read(tiny_imagenet, data, experiment.data)
     scale, offset = (np.round(value, 7).tolist() for value in normalization(experiment, images))
     network = getattr(kc.models, experiment.builder)(**experiment.options, weights=weights)
     error = measured(network, *test, scale, offset)

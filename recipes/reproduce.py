@@ -12,23 +12,25 @@ TensorFlow and on JAX (KERAS_BACKEND=jax). A GPU compiles with XLA; there add `-
 mixed_bfloat16`.
 
 Killed at any moment, the same command goes on from the last epoch's checkpoint in --runs (Ctrl-C:
-from the last step). Each finished run is a file in recipes/results/reproduce; `make_results.py`
-makes the tables. With --quick both are written to --runs, and the images are digits of
+from the last step). Each finished run is a file there; with `--results recipes/results/reproduce`
+it is where `make_results.py` makes the tables from. With --quick the images are digits of
 scikit-learn.
 """
 
 import argparse
 import json
+import shutil
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import keras
 import numpy as np
-from experiment_report import Log, about, command, listed, speed, told, where  # beside this file
+from experiment_report import Log, about, command, listed, speed, told  # beside this file
 from experiments import EXPERIMENTS, SHORT  # beside this file
 from on_device import Order, model_of_numbers, padded, standardizing  # beside this file
 from small_images import cifar, digits, mnist, tiny_imagenet  # beside this file
+from small_images import read as read_images
 
 import kerascnn as kc
 from kerascnn._runs import write_json
@@ -48,8 +50,11 @@ def main():
     elif EXPERIMENTS[args.name].data == "ImageNet":
         two_steps(EXPERIMENTS[args.name]) if args.quick else print(about(EXPERIMENTS[args.name]))
     else:
-        for seed in range(args.seeds):
-            run(args, seed)
+        try:
+            for seed in range(args.seeds):
+                run(args, seed)
+        except kc.InputError as error:
+            sys.exit(str(error))
 
 
 def arguments():
@@ -65,12 +70,20 @@ def arguments():
         "--precision", default="float32", choices=["float32", "mixed_bfloat16", "mixed_float16"]
     )
     parser.add_argument("--runs", type=Path, default=Path("reproduce_runs"), help="checkpoints")
+    parser.add_argument("--results", type=Path, help="for the result's file (default: as --runs)")
     parser.add_argument("--weights", type=Path, help="write the network's weights here at the end")
     args = parser.parse_args()
     if not (args.name or args.list):
         parser.error("which experiment? --list shows them")
+    if args.seeds < 1:
+        parser.error("--seeds is how many runs there are, 1 or more")
     if args.weights and args.seeds > 1:
         parser.error("--weights is a file for one network: leave out --seeds")
+    if args.weights and not (
+        args.weights.name.endswith(".weights.h5") and args.weights.absolute().parent.is_dir()
+    ):
+        parser.error("--weights is a file that ends in .weights.h5, in a folder that is there")
+    args.results = args.results or args.runs
     return args
 
 
@@ -78,31 +91,29 @@ def arguments():
 
 
 def load(experiment, args):
-    """uint8 images (N, H, W, C), the training ones first, labels, how many train, the data's name.
+    """uint8 images (N, H, W, C), the training ones first, labels, and how many train.
 
     MNIST's digits are set into the middle of LeNet-5's 32x32 pixels.
     """
-    if args.quick:
-        parts, name = quick_images(experiment), "digits of scikit-learn"
-    else:
-        parts, name = read(experiment, args.data), experiment.data
-        name += " (JPEG copy)" if args.data and experiment.data != "MNIST" else ""
+    parts = quick_images(experiment) if args.quick else read(experiment, args.data)
     images, labels = (np.concatenate(part) for part in zip(*parts))
     images = images[..., None] if images.ndim == 3 else images
     if experiment.data == "MNIST":
         images = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)))
-    return images, labels.astype("int32"), len(parts[0][1]), name
+    return images, labels.astype("int32"), len(parts[0][1])
+
+
+def named(experiment, args):
+    """What the data is called in tables."""
+    if args.quick:
+        return "digits of scikit-learn"
+    copied = args.data and experiment.data != "MNIST"
+    return f"{experiment.data} (JPEG copy)" if copied else experiment.data
 
 
 def read(experiment, path):
     """(images, labels) for training and for testing, or one sentence that says why not."""
-    try:
-        parts = LOADERS[experiment.data](path)
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        sys.exit(
-            f"--data must be a copy of {experiment.data} as small_images.py reads it. "
-            f"Received: {path} ({type(error).__name__}: {error})."
-        )
+    parts = read_images(LOADERS[experiment.data], path, experiment.data)
     classes, wanted = len(np.unique(parts[0][1])), experiment.options.get("classes", 10)
     if classes != wanted:
         sys.exit(
@@ -150,27 +161,45 @@ def run(args, seed):
     """One training to its end, and its result file."""
     experiment, schedule, length = chosen(args)
     key = f"{args.name}-{length}-{seed}"
-    file = (args.runs if args.quick else RESULTS) / f"{key}.json"
+    file = args.results / f"{key}.json"
+    asked = {"data": named(experiment, args), "schedule": asdict(schedule)}
+    asked |= {"precision": args.precision, "backend": keras.backend.backend()}
     if file.exists():
-        print(f"{key} is done: test error {json.loads(file.read_text())['error']:.2f} % ({file})")
-        return
+        return done(file, asked, args)
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(args.precision)
-    images, labels, num_train, data = load(experiment, args)
+    images, labels, num_train = load(experiment, args)
     order = Order(np.arange(num_train - schedule.held_out), labels, schedule.batch_size, seed)
     network, model = build(experiment, schedule, images, order, num_train, seed)
     test = np.arange(num_train, len(images), dtype="int32")
     log = train(model, schedule, order, (test, labels[test]), args.runs / key, seed)
     predicted = model.predict(test, batch_size=500, verbose=0).argmax(-1)
     error = 100 * float(np.mean(predicted != labels[test]))
-    result = {"name": args.name, "length": length, "seed": seed, "data": data, "error": error}
-    result |= {"published": experiment.published, "schedule": asdict(schedule)}
+    result = {"name": args.name, "length": length, "seed": seed, "error": error, **asked}
+    result |= {"published": experiment.published}
     result |= speed(network, log.rows, order.num_batches * schedule.batch_size, args.precision)
-    result |= {"curve": log.curve(), "command": command(args, seed), **where()}
+    result |= {"curve": log.curve(), "command": command(args, seed), **log.where}
     if args.weights:  # before the result, which says that the run is done
         network.save_weights(args.weights)
     write_json(file, result)
+    shutil.rmtree(args.runs / key)  # it would be taken for a run of later code
     print(told(result))
+    return None
+
+
+def done(file, asked, args):
+    """Says what the file of this run says, if it is of what was asked for."""
+    result = json.loads(file.read_text("utf-8"))
+    asked = json.loads(json.dumps(asked))  # tuples and keys as in a file
+    other = [f"{name} {result[name]}" for name in asked if result[name] != asked[name]]
+    if other:
+        sys.exit(
+            f"{file} is of another run ({', '.join(other)}): move it away, or write yours "
+            "elsewhere with --results."
+        )
+    if args.weights and not args.weights.exists():
+        sys.exit(f"{file} is of a run whose weights were not kept: move it away to train anew.")
+    print(f"{file.stem} is done: test error {result['error']:.2f} % ({file})")
 
 
 def chosen(args):
@@ -179,6 +208,8 @@ def chosen(args):
     full, short = experiment.full, experiment.short
     if args.quick:
         return experiment, replace(full, **QUICK), "quick"
+    if args.short and short is None and experiment.data != "CIFAR-10":
+        sys.exit(f"{args.name} has one schedule, of {full.epochs} epochs: leave out --short.")
     if args.short and short is None:
         steps = 3 * experiment.multiply_adds * 50_000 * SHORT.epochs
         sys.exit(
@@ -240,6 +271,8 @@ def rates(schedule, steps):
 def train(model, schedule, order, test, folder, seed):
     """Trains, from the checkpoint in `folder` if there is one; what the epochs took and reached."""
     log = Log()
+    every = max(1, schedule.epochs // 15)
+    tested = [*range(every, schedule.epochs, every), schedule.epochs]
     callbacks = [log]
     if schedule.optimizer == "diagonal LM":
         labels = order.labels[order.numbers]
@@ -250,7 +283,7 @@ def train(model, schedule, order, test, folder, seed):
             resume.data, epochs=schedule.epochs, initial_epoch=resume.initial_epoch,
             callbacks=[resume], shuffle=False, verbose=2,
             validation_data=test, validation_batch_size=500,
-            validation_freq=max(1, schedule.epochs // 15),
+            validation_freq=tested,
         )  # fmt: skip
     except KeyboardInterrupt:
         sys.exit(f"Stopped. The same command goes on from the newest checkpoint in {folder}.")

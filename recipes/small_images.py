@@ -56,15 +56,16 @@ def _of_jpegs(path, parts):
     return found
 
 
-def read(loader, path):
+def read(loader, path, name):
     """What one of these functions returns, or the end of the program in one sentence."""
     try:
         return loader(path)
     except Exception as error:  # Keras's own of a failed download has no other class
-        what = f"from {path}, which must be as small_images.py says" if path else "by Keras"
+        why = f"({type(error).__name__}: {error})"
+        if path is None:
+            sys.exit(f"{name} could not be downloaded {why}: pass --data, a local copy.")
         sys.exit(
-            f"{loader.__name__}: the images cannot be had {what} ({type(error).__name__}: {error})."
-            + ("" if path else " Pass --data, a local copy.")
+            f"--data must be a copy of {name} as small_images.py reads it. Received: {path} {why}."
         )
 
 

@@ -108,7 +108,7 @@ def fill(args):
         sys.exit(f"{file} is of {result['data']}, not of {name}: move it away.")
     todo = [cell for cell in cells(args) if not is_done(cell, result["cells"], args)]
     print(told(todo, args), flush=True)
-    parts = colored_digits() if args.quick else read(cifar, args.data)
+    parts = colored_digits() if args.quick else read(cifar, args.data, "CIFAR-10")
     for cell in todo:
         found = run(cell, parts, args)
         print(f"{cell.images} a class, {cell.network}, {cell.method}, seed {cell.seed}: "

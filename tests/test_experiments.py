@@ -55,7 +55,7 @@ def test_every_network_has_the_multiply_adds_of_its_row(name):
     "name, rates",
     [
         # He et al. 2016, Sec. 4.2: a tenth after 32,000 and 48,000 steps, the end at 64,000
-        ("resnet20", {0: 0.1, 31_999: 0.1, 32_760: 0.01, 47_999: 0.01, 48_200: 1e-3, 64_000: 1e-3}),
+        ("resnet20", {0: 0.1, 32_291: 0.1, 32_292: 0.01, 48_086: 0.01, 48_087: 1e-3, 64_000: 1e-3}),
         ("resnet110", {0: 0.01, 399: 0.01, 400: 0.1, 31_999: 0.1, 32_760: 0.01}),
         # Zagoruyko and Komodakis 2016, Sec. 3; 390 steps of 128
         ("wrn28x10", {23_399: 0.1, 23_400: 0.02, 46_800: 0.004, 62_399: 0.004, 62_400: 8e-4}),
@@ -179,9 +179,58 @@ def test_the_wrong_data_is_one_sentence(tmp_path, shared_data):
         reproduce.read(EXPERIMENTS["lenet5"], few)
 
 
+def test_a_result_of_another_run_is_not_taken_for_this_one(tmp_path, capsys):
+    file = tmp_path / "lenet5-short-0.json"
+    asked = {
+        "data": "MNIST",
+        "schedule": asdict(EXPERIMENTS["lenet5"].full),
+        "precision": "float32",
+    }
+    file.write_text(json.dumps({**asked, "error": 1.25}))
+    args = Namespace(weights=None)
+    reproduce.done(file, asked, args)
+    assert "lenet5-short-0 is done: test error 1.25 %" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match=r"another run \(precision float32\): move it away"):
+        reproduce.done(file, asked | {"precision": "mixed_bfloat16"}, args)
+    with pytest.raises(SystemExit, match="weights were not kept"):
+        reproduce.done(file, asked, Namespace(weights=tmp_path / "none.weights.h5"))
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ("lenet5 --seeds 0", "1 or more"),
+        ("lenet5 --seeds 2 --weights x.weights.h5", "leave out --seeds"),
+        ("lenet5 --weights x.h5", "ends in .weights.h5"),
+        ("lenet5 --weights none/x.weights.h5", "in a folder that is there"),
+        ("", "which experiment"),
+    ],
+)
+def test_wrong_options_are_said_before_anything_runs(line, said, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["reproduce.py", *line.split()])
+    with pytest.raises(SystemExit):
+        reproduce.arguments()
+    assert said in capsys.readouterr().err
+
+
+def test_seconds_of_an_epoch_that_was_stopped_count(monkeypatch):
+    clock = iter([10.0, 17.0, 100.0, 105.0])
+    monkeypatch.setattr(report.time, "perf_counter", lambda: next(clock))
+    first, second = report.Log(), report.Log()
+    first.on_epoch_begin(0)
+    second.set_state(json.loads(json.dumps(first.get_state())))
+    second.on_epoch_begin(0)
+    second.on_epoch_end(0, {"accuracy": 0.5})
+    assert [row["seconds"] for row in second.rows] == [12.0]
+    assert second.get_state()["before"] == 0
+
+
 def test_a_network_too_large_for_a_short_run_says_how_long_it_would_take():
     with pytest.raises(SystemExit, match="wrn28x10 has no short schedule: .* about 130 hours"):
         reproduce.chosen(Namespace(name="wrn28x10", quick=False, short=True))
+    with pytest.raises(SystemExit, match="one schedule, of 12 epochs: leave out --short"):
+        args = Namespace(name="resnet20-tiny-imagenet32", quick=False, short=True)
+        reproduce.chosen(args)
 
 
 def test_the_list_shows_every_row_and_what_was_reached(tmp_path):

@@ -122,6 +122,8 @@ def test_the_degradation_figure_shows_runs_of_one_schedule(recipe, write, tmp_pa
     assert not path.exists() and degradation.is_current(finished(tmp_path), path)
     write("resnet20", 0, 8.8)
     write("plain56", 0, 13.4)
+    for name in ("resnet56", "plain56"):  # with resnet20 three of the paper's, and no plain20
+        write(name, 0, 7.0, length="full")
     found = finished(tmp_path)
     assert not degradation.is_current(found, path)
     degradation.draw(found, path)
@@ -144,13 +146,13 @@ def test_the_guides_lines_exist(recipe):
     guide = (ROOT / "notebooks" / "README.md").read_text("utf-8")
     guide = guide.split("## Reproduce a paper's figure")[1].split("\n## ")[0]
     lines = re.findall(r"^    python (recipes/\w+\.py) ?(.*)$", guide, re.M)
-    assert len(lines) == 3
+    assert len(lines) == 4
     for script, options in lines:
         text = (ROOT / script).read_text("utf-8")
         assert all(f'"{option}"' in text for option in re.findall(r"--\w+", options))
     experiments = recipe("experiments").EXPERIMENTS
     named = re.findall(r"(?:reproduce\.py |`)((?:plain|resnet)\d+)", guide)
-    assert len(named) == 5 and set(named) <= set(experiments)
+    assert len(named) == 6 and set(named) <= set(experiments)
     assert experiments["resnet20"].short
     figure = re.search(r"`(\S+\.png)`", guide)[1]
     assert recipe("degradation").FIGURE.relative_to(ROOT).as_posix() == figure
