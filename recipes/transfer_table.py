@@ -21,7 +21,7 @@ arXiv:2102.11005) says before any training which features suit the labels.
 
 It writes transfer_table.json and .png to `--output`. Killed, the same command goes on with what is
 not in the file; remove it to measure anew. Ours: recipes/RESULTS.md. With --quick: drawn shapes and
-random weights.
+random weights, in transfer_table_quick.json.
 """
 
 import argparse
@@ -50,28 +50,36 @@ from kerascnn.weights.download import cache_folder
 
 @dataclass(frozen=True)
 class Network:
-    """A row: what is built, and how files of its weights are named (letters and digits)."""
+    """A row: what is built, and what names of its weights' files hold (letters, digits)."""
 
     name: str
     builder: str
     image_size: int
     weights: str | None = None  # their name, where they can be packaged or downloaded
-    file: str = ""
+    files: tuple = ()
     options: dict = field(default_factory=dict)
 
 
 NETWORKS = [
-    Network(row.name, row.name, row.image_size, row.weights[0], row.name.lower())
+    Network(row.name, row.name, row.image_size, row.weights[0], (row.name.lower(),))
     for row in kc.transfer.list_backbones()
     if row.channels == 3
 ] + [
-    Network("MobileNetV2-160", "MobileNetV2", 160, "imagenet", "mobilenetv2"),
-    Network("MobileNet-0.25-128", "MobileNet", 128, "imagenet", "mobilenet025128", {"alpha": 0.25}),
-    Network("SqueezeNet", "SqueezeNet", 227, None, "squeezenet11"),
+    Network("MobileNetV2-160", "MobileNetV2", 160, "imagenet", ("mobilenetv2",)),
+    Network(  # Keras's own file is mobilenet_2_5_128
+        "MobileNet-0.25-128",
+        "MobileNet",
+        128,
+        "imagenet",
+        ("mobilenet025128", "mobilenet25128"),
+        {"alpha": 0.25},
+    ),
+    Network("SqueezeNet", "SqueezeNet", 227, None, ("squeezenet11",)),
 ]
 
 
 ABSENT = "weights are not here"
+SEEDS, SHALLOW = 3, ["probe", "partial"]
 
 
 def main():
@@ -90,7 +98,7 @@ def main():
             sys.exit("\nStopped. The same command goes on after the last finished cell.")
     print("\n" + table(book.result))
     if book.result["rows"]:
-        plot(book.result["rows"], args.output / "transfer_table.png")
+        plot(book.result["rows"], args.output / f"{args.name}.png")
     return None
 
 
@@ -101,12 +109,13 @@ def arguments():
     parser.add_argument("--backbones", nargs="+", choices=names, default=names, metavar="NAME")
     parser.add_argument("--weights", type=Path, help="a folder of weights files")
     parser.add_argument("--download", action="store_true", help="weights that are not here")
-    parser.add_argument("--depths", nargs="+", choices=DEPTHS, default=["probe", "partial"])
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--depths", nargs="+", choices=DEPTHS, default=SHALLOW)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--output", type=Path, default=Path(), help="folder (default: this one)")
     parser.add_argument("--list", action="store_true", help="say what would be run, and stop")
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
+    args.name = "transfer_table_quick" if args.quick else "transfer_table"
     if args.quick:
         args.backbones, args.seeds = ["MobileNet-0.25-128"], 1
     elif not args.photos:
@@ -150,16 +159,18 @@ def weights_of(network, args):
         return network.weights
     folders = [folder for folder in (args.weights, cache_folder()) if folder and folder.is_dir()]
     files = [file for folder in folders for file in folder.iterdir() if is_of(file, network)]
-    if files:  # with its top a file is larger
-        return str(min(files, key=lambda file: file.stat().st_size).resolve())
+    if files:  # for this size rather than another; with its top a file is larger
+        size = str(network.image_size)
+        best = min(files, key=lambda file: (size not in file.name, file.stat().st_size))
+        return str(best.resolve())
     return network.weights if args.download else None
 
 
 def is_of(file, network):
     """Whether the longest of all networks' names that a file's name holds is this one's."""
     name = re.sub("[^a-z0-9]", "", file.name.lower())
-    fitting = [other.file for other in NETWORKS if other.file in name]
-    return file.suffix in {".h5", ".keras"} and network.file == max(fitting, key=len, default="")
+    fitting = [known for other in NETWORKS for known in other.files if known in name]
+    return file.suffix in {".h5", ".keras"} and max(fitting, key=len, default="") in network.files
 
 
 def listed(jobs):
@@ -194,14 +205,16 @@ class Book:
     """The result file: every cell once."""
 
     def __init__(self, args):
-        self.file = args.output / "transfer_table.json"
+        self.file = args.output / f"{args.name}.json"
         self.result = {"cells": {}, "not_run": {}}
         if self.file.exists():
             self.result = json.loads(self.file.read_text("utf-8"))
         absent = {name: why for name, why in self.result["not_run"].items() if why == ABSENT}
-        weights = ["--weights FOLDER"] if args.weights else []
         command = ["python recipes/transfer_table.py", "--quick" if args.quick else "datasets/"]
-        self.result |= {"command": " ".join(command + weights), "not_run": absent}
+        command += ["--weights FOLDER"] * bool(args.weights)
+        command += [f"--depths {' '.join(args.depths)}"] * (args.depths != SHALLOW)
+        command += [f"--seeds {args.seeds}"] * (args.seeds != SEEDS)
+        self.result |= {"command": " ".join(command), "not_run": absent}
         self.write()
 
     def add(self, cell, request, work):

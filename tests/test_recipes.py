@@ -120,6 +120,30 @@ def test_transfer_table_finds_data_sets(tmp_path):
     assert [line.split(",")[0] for line in lines] == ["tools (2 photos)"] * 3
 
 
+def test_transfer_table_knows_the_names_of_keras(tmp_path):
+    """Of two files that fit, the one for the row's size; without its top if there are both."""
+    (tmp_path / "rose").mkdir()
+    (tmp_path / "rose/1.jpg").touch()
+    names = {
+        "MobileNet": "mobilenet_1_0_224_tf_no_top.h5",
+        "MobileNet-0.25-128": "mobilenet_2_5_128_tf_no_top.h5",
+        "MobileNetV2": "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+        "MobileNetV2-160": "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_160_no_top.h5",
+        "ResNet50": "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "ResNet50V2": "resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "EfficientNetV2B0": "efficientnetv2-b0_notop.h5",
+        "MobileNetV3Small": "weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5",
+    }
+    (tmp_path / "weights").mkdir()
+    for name in names.values():
+        (tmp_path / "weights" / name).write_bytes(b"1")
+        (tmp_path / "weights" / re.sub("_no_?top", "", name)).write_bytes(b"12")
+    recipe = (ROOT / "recipes/transfer_table.py", tmp_path, "--list", "--backbones", *names)
+    output = run(tmp_path, *recipe, "--weights", tmp_path / "weights")
+    found = re.findall(r", ([\w.-]+), \d+ pixels, weights (\S+)", output)
+    assert dict(found) == names
+
+
 @pytest.mark.slow
 def test_transfer_table_quick(tmp_path):
     """Stopped after its first cell, it goes on with the second."""
@@ -130,14 +154,14 @@ def test_transfer_table_quick(tmp_path):
         assert re.search(r"probe, seed 0: test \d", process.stdout.readline())
         process.send_signal(signal.SIGINT)
         assert "Stopped." in process.communicate()[1]
-    first = json.loads((tmp_path / "transfer_table.json").read_text())["cells"]
+    first = json.loads((tmp_path / "transfer_table_quick.json").read_text())["cells"]
     output = run(tmp_path, *command[1:])
     assert re.findall(r"(\w+), seed 0: test \d+\.\d%, \d+ s, [\d,]+ MB", output) == ["partial"]
-    result = json.loads((tmp_path / "transfer_table.json").read_text())
+    result = json.loads((tmp_path / "transfer_table_quick.json").read_text())
     assert first.items() < result["cells"].items() and len(result["cells"]) == 2
     assert [row["depth"] for row in result["rows"]] == ["probe", "partial"]
     assert result["rows"][0]["parameters"] == 218_544  # MobileNet's, alpha 0.25, without its top
-    assert (tmp_path / "transfer_table.png").stat().st_size > 10_000
+    assert (tmp_path / "transfer_table_quick.png").stat().st_size > 10_000
 
 
 @pytest.mark.slow
