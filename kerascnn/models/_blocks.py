@@ -1,7 +1,8 @@
 """Blocks that the residual families share, as functions of (input, width, stride, name).
 
-Strided windows are centred by explicit padding, as in the authors' Caffe and Torch code, and in
-PyTorch: with padding="same" TensorFlow would shift them by a pixel.
+Strided windows are centred by explicit padding, as in Torch and PyTorch: with padding="same"
+TensorFlow would shift them by a pixel. (Caffe centres convolutions alone: the stem's pooling begins
+at the first pixel there.)
 """
 
 from keras import initializers, layers
@@ -24,6 +25,7 @@ __all__ = [
     "conv_bn_relu",
     "imagenet_stem",
     "shortcut",
+    "shortcut_v2",
     "stages",
     "stem_pool",
 ]
@@ -105,6 +107,16 @@ def shortcut(x, filters, stride, option, name, project=conv_bn):
         return project(x, filters, 1, stride, name=f"{name}_0")
     window = stride if option == "A, averaged" else 1
     return zero_pad(x, filters, stride, f"{name}_0", window) if changes else x
+
+
+def shortcut_v2(x, activated, filters, stride, option, name):
+    """That of a pre-activation block: identities of its input, projections of its activation.
+
+    He et al. 2016, arXiv:1603.05027, eq. 9 and Appendix.
+    """
+    changes = stride > 1 or x.shape[-1] != filters
+    source = activated if option == "C" or (option == "B" and changes) else x
+    return shortcut(source, filters, stride, option, name, project=conv)
 
 
 def zero_pad(x, filters, stride, name, window=1):

@@ -12,7 +12,7 @@ from kerascnn.models._blocks import (
     cifar_stages,
     conv,
     conv_bn_relu,
-    shortcut,
+    shortcut_v2,
 )
 from kerascnn.models._builder import documented, finish, image_input, named_variant
 
@@ -51,7 +51,7 @@ def pre_activation(image, depth, option):
     x = conv_bn_relu(image, 16, 3, name="stem")
     for name, filters, stride in blocks(depth):
         y = x if name == "stage1_block1" else bn_relu(x, f"{name}_1")
-        skip = shortcut(x if stride == 1 else y, filters, stride, option, name, project=conv)
+        skip = shortcut_v2(x, y, filters, stride, option, name)
         y = conv(y, filters, 3, stride, name=f"{name}_1")
         y = conv(bn_relu(y, f"{name}_2"), filters, 3, name=f"{name}_2")
         x = add(skip, y, name)
@@ -95,8 +95,9 @@ def CifarResNet(
     and 19.4 million parameters. Block i of stage s ends in `stage{s}_block{i}_out`. H and W of at
     least 4.
 
-    Inputs: images with the mean over the training images subtracted, pixel by pixel, scaled to a
-    variance of about 1. Weights start from N(0, 2 / fan-in), biases at 0.
+    Inputs: images with the mean over the training images subtracted, pixel by pixel; scaled to a
+    variance of about 1 too, of which the paper says nothing. Weights start from N(0, 2 / fan-in),
+    biases at 0.
 
     Source: He et al. 2016, arXiv:1512.03385, Sec. 4.2; the start: He et al. 2015,
     arXiv:1502.01852, eq. 10. Differs from the paper: no.

@@ -14,7 +14,7 @@ __all__ = ["FractalNet", "FractalNet20", "FractalNet34", "extract_column"]
 
 
 def conv_bn_relu(x, filters, kernel_size, name, stride=1):
-    """As the authors' Caffe: convolutions have biases and start as Glorot and Bengio 2010."""
+    """Convolutions have biases, as in Caffe, and start as Glorot and Bengio 2010."""
     if stride > 1:
         x = layers.ZeroPadding2D(kernel_size // 2, name=f"{name}_pad")(x)
     padding = "same" if stride == 1 else "valid"
@@ -98,7 +98,9 @@ def FractalNet(
     Inputs: images whose channels have mean 0 and variance 1. Weights start as Glorot and Bengio's.
 
     Source: Larsson et al. 2017, arXiv:1605.07648, Sec. 3 and 4. Differs from the paper: it does not
-    say where in a block its dropout is; here at the end.
+    say where in a block its dropout is; here at the end. Differs from its first author's generator
+    of networks: that has dropout after every convolution, pools each column before the last join of
+    a block, takes Caffe's "xavier" of the fan-in alone, and no scale and shift after normalising.
 
     Args:
         num_columns: int >= 1. C; 1 is a plain network.

@@ -14,7 +14,7 @@ from kerascnn.models._blocks import (
     bn_relu,
     conv,
     imagenet_stem,
-    shortcut,
+    shortcut_v2,
     stages,
     stem_pool,
 )
@@ -45,12 +45,10 @@ def pre_activation(image, depth, option):
     x = imagenet_stem(image)
     for name, factor, stride in stages(IMAGENET_BLOCKS[depth], first=2):
         filters = 64 * factor
-        # "we adopt the first activation right after conv1" (Sec. 3.2): the stem has it.
+        # "we adopt the first activation right after conv1" (Appendix): the stem has it.
         y = x if name == "stage2_block1" else bn_relu(x, f"{name}_1")
         out = filters if depth < BOTTLENECKS_FROM else 4 * filters
-        changes = stride > 1 or x.shape[-1] != out
-        # Where the shape changes both paths start from the activation, as in the authors' code.
-        skip = shortcut(y if changes else x, out, stride, option, name, project=conv)
+        skip = shortcut_v2(x, y, out, stride, option, name)
         if depth < BOTTLENECKS_FROM:
             y = conv(y, filters, 3, stride, name=f"{name}_1")
             y = conv(bn_relu(y, f"{name}_2"), filters, 3, name=f"{name}_2")
@@ -118,17 +116,18 @@ def ResNet(
 
     Source: He et al. 2016, arXiv:1512.03385, Table 1; the start: He et al. 2015, arXiv:1502.01852,
     eq. 10. Differs from the paper: in the default "v1.5" a bottleneck that halves H and W does so
-    in its 3x3, as in the authors' later Torch code and in torchvision; `variant="v1"` does it in
-    the first 1x1, as published.
+    in its 3x3, as in Facebook's Torch code and in torchvision; `variant="v1"` does it in the first
+    1x1, as published. The stem's pooling is centred, as there; in the authors' Caffe it begins at
+    the first pixel.
 
     Args:
         depth: int. 18, 34, 50, 101 or 152.
         variant: "v1.5"; "v1"; "v2", pre-activation (arXiv:1603.05027, Fig. 1b, with the stride in
-            the 3x3 as in its code); or "v2-keras", the network of `keras.applications.ResNet50V2`,
+            the 3x3); or "v2-keras", the network of `keras.applications.ResNet50V2`,
             101 and 152, which halves H and W in the last block of a stage and has some biases.
-        shortcut: None for the paper's "B": a projection where the shape changes; "A": no
-            projections, zeros for new channels; "C": all shortcuts are projections. Not for
-            "v2-keras".
+        shortcut: None for "B", the paper's for 50 layers and more: a projection where the shape
+            changes; "A", its ResNet-18's: no projections, zeros for new channels; "C": all
+            shortcuts are projections. Its ResNet-34 comes in all three. Not for "v2-keras".
 
     >>> model = ResNet(depth=18, classes=10, input_shape=(64, 64, 3))
     >>> model.get_layer("stage5_block2_out").output.shape

@@ -79,8 +79,9 @@ def ResNeXt(
     44,177,704, 101-64x4d 83,455,272 and 101-32x8d 88,791,336. Names are those of `ResNet`. H and W
     of at least 32.
 
-    Source: Xie et al. 2017, arXiv:1611.05431, Table 1 and Fig. 3; the start as in `ResNet`.
-    Differs from the paper: no. (101-32x8d is torchvision's, not the paper's.)
+    Source: Xie et al. 2017, arXiv:1611.05431, Table 1 and Fig. 3; the start as in `ResNet`, with
+    the fan-in of a group (the authors' code takes the fan-out of all). Differs from the paper: no.
+    (101-32x8d is torchvision's, not the paper's.)
 
     Args:
         depth: int. 50, 101 or 152.
@@ -135,7 +136,7 @@ def CifarResNeXt(
     29 layers, 8x64d: 34,426,698 trainable parameters; 16x64d: 68,155,210. Block i of stage s ends
     in `stage{s}_block{i}_out`. H and W of at least 4.
 
-    Source: Xie et al. 2017, arXiv:1611.05431, Sec. 5.3. Differs from the paper: no.
+    Source: Xie et al. 2017, arXiv:1611.05431, Sec. 5.3 and Appendix A. Differs from the paper: no.
 
     Args:
         depth: int. 9n + 2 for an n of at least 1.

@@ -43,7 +43,8 @@ def StochasticDepthResNet(
     as in `CifarResNet`.
 
     Source: Huang et al. 2016, arXiv:1603.09382, eqs. 2 to 5 and Sec. 4. Differs from the paper: the
-    branches that do not survive are computed and multiplied by 0, so training is not 25 % faster.
+    branches that do not survive are computed and multiplied by 0, so training is not 25 % faster,
+    and their batch normalisation goes on averaging.
 
     Args:
         depth: int. 6n + 2 for an n of at least 1.

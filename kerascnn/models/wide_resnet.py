@@ -74,12 +74,14 @@ def WideResNet(
     from N(0, 2 / fan-in), biases at 0.
 
     Source: Zagoruyko and Komodakis 2016, arXiv:1605.07146, Table 1; the start: He et al. 2015,
-    arXiv:1502.01852, eq. 10. Differs from the paper: no.
+    arXiv:1502.01852, eq. 10, as in the authors' PyTorch code; the paper names none. Differs from
+    the paper: no.
 
     Args:
         depth: int. 6n + 4 for an n of at least 1.
         width: int >= 1. The factor k.
-        dropout_rate: float in [0, 1), between the convolutions of a block. The paper uses 0 or 0.3.
+        dropout_rate: float in [0, 1), between the convolutions of a block. The paper uses 0,
+            0.3 on CIFAR, 0.4 on SVHN.
 
     >>> WideResNet(depth=10, width=1).output_shape
     (None, 10)
@@ -115,7 +117,7 @@ def WideBottleneckResNet(
 ):
     """Wide ResNet of 50, 101 or 152 layers, WRN-depth-width-bottleneck, for 224x224 photos.
 
-    `ResNet` with `width` times as many filters in the 3x3 convolutions of its bottlenecks;
+    `ResNet` with `width` times as many filters in the first 1x1 and the 3x3 of its bottlenecks;
     everything else, names included, is the same. WRN-50-2 has 68,883,240 trainable parameters. H
     and W of at least 32.
 

@@ -48,8 +48,9 @@ def test_a_v1_block_is_the_papers(shortcut, block, filters, stride):
     np.testing.assert_allclose(y, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_v2_blocks_are_the_papers():
-    model = residual.randomise(models.CifarResNet(depth=14, variant="v2", shortcut="B"))
+@pytest.mark.parametrize("shortcut", "ABC")
+def test_v2_blocks_are_the_papers(shortcut):
+    model = residual.randomise(models.CifarResNet(depth=14, variant="v2", shortcut=shortcut))
     net = residual.Network(model)
     for before, block, stride, first in [
         ("stem_relu", "stage1_block1", 1, True),

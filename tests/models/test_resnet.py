@@ -89,6 +89,8 @@ CASES = [  # variant, depth, shortcut, layer before, block, the oracle and its a
     ("v1.5", 50, None, "stage2_block3_out", "stage3_block1", BOTTLENECK, ((1, 2),)),
     ("v2", 18, None, "stage2_block1_out", "stage2_block2", BASIC_V2, (1,)),
     ("v2", 18, None, "stage2_block2_out", "stage3_block1", BASIC_V2, (2,)),
+    ("v2", 18, "A", "stage2_block2_out", "stage3_block1", BASIC_V2, (2,)),
+    ("v2", 18, "C", "stage2_block1_out", "stage2_block2", BASIC_V2, (1,)),
     ("v2", 50, None, "stage2_block3_out", "stage3_block1", BOTTLENECK_V2, (2,)),
     ("v2", 50, None, "stem_pool", "stage2_block1", BOTTLENECK_V2, (1, True)),
 ]

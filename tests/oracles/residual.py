@@ -78,7 +78,14 @@ def basic_v2(net, x, name, stride, first=False):
     y = activated = x if first else net.bn_relu(x, f"{name}_1")
     y = net.conv(y, f"{name}_1", stride)
     y = net.conv(net.bn_relu(y, f"{name}_2"), f"{name}_2")
-    return (net.conv(activated, f"{name}_0", stride) if net.has(f"{name}_0_conv") else x) + y
+    return skip_v2(net, x, activated, f"{name}_0", y.shape[-1], stride) + y
+
+
+def skip_v2(net, x, activated, name, filters, stride):
+    """Identities are of the input (eq. 9), projections of the activation (Appendix)."""
+    if net.has(f"{name}_conv"):
+        return net.conv(activated, name, stride)
+    return zero_pad(x, filters, stride)
 
 
 def bottleneck_v2(net, x, name, stride, first=False):
@@ -86,7 +93,7 @@ def bottleneck_v2(net, x, name, stride, first=False):
     y = net.conv(y, f"{name}_1")
     y = net.conv(net.bn_relu(y, f"{name}_2"), f"{name}_2", stride)
     y = net.conv(net.bn_relu(y, f"{name}_3"), f"{name}_3")
-    return (net.conv(activated, f"{name}_0", stride) if net.has(f"{name}_0_conv") else x) + y
+    return skip_v2(net, x, activated, f"{name}_0", y.shape[-1], stride) + y
 
 
 def randomise(model, seed=0):
