@@ -87,7 +87,7 @@ import kerascnn as kc
 
 model = kc.models.{row["model"]}(weights="{row["name"]}", classes={row["classes"]})
 entry = kc.weights.entry("{row["model"]}", "{row["name"]}")  # class names, preprocessing, hash
-network = kc.transfer.backbone("{row["model"]}", "{row["name"]}")  # takes 0-255, without its output
+network = kc.transfer.backbone("{row["model"]}", "{row["name"]}")  # of 0-255, without its top
 ```
 
 {markdown(["", ""], facts(row, about))}
