@@ -148,7 +148,7 @@ def test_models_lists_every_builder_and_backbone(kerascnn_command):
         for part in out.split("Backbones:")
     )
     assert builders["VGG16"] == (
-        ["224", "138M", "15.5G", "61.0MB", "16", "ImageNet", "25.6", "8.1", "imagenet"]
+        ["224", "138M", "15.5G", "61.0M", "16", "ImageNet", "25.6", "8.1", "imagenet"]
     )
     assert builders["VGG13"][-1] == "imagenet*"  # with batch_norm=True only
     assert backbones["MobileNetV2"][:3] == ["224", "3.50M", "301M"]

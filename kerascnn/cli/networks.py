@@ -26,9 +26,9 @@ def models(json_: Json = False):
     start = [networks[key] for key in backbones if key in networks]
     typer.echo(f"\nBackbones: --backbone NAME --weights ...\n\n{_networks(start)}")
     typer.echo(
-        "\nsize in pixels; params: those that train; mult-adds and memory of the activations "
-        "(float32)\nfor one image; depth: layers with kernels; top-1, top-5: published error in %, "
-        "--json says where.\n* weights of another form of the network: --json says which."
+        "\npx: side of the input; params: those that train; MACs: multiply-adds, and bytes: of the\n"
+        "activations (float32), for one image; depth: layers with kernels; top-1, top-5: published\n"
+        "error in %, --json says where.\n* weights of another form of the network: --json says which."
     )
 
 
@@ -40,13 +40,12 @@ def _network(row, backbone):
 
 def _networks(rows):
     """A table, at most 100 columns wide."""
-    columns = ["network", "size", "params", "mult-adds", "memory", "depth", "data"]
+    columns = ["network", "px", "params", "MACs", "bytes", "depth", "data"]
     cells = [
         [
             row.name,
             row.input_shape[0],
-            *map(_short, (row.parameters, row.multiply_adds)),
-            f"{_short(row.activation_bytes)}B",
+            *map(_short, (row.parameters, row.multiply_adds, row.activation_bytes)),
             row.depth,
             row.data or "",
             *("" if e is None else str(e) for e in (row.top1_error, row.top5_error)),
