@@ -26,9 +26,10 @@ def models(json_: Json = False):
     start = [networks[key] for key in backbones if key in networks]
     typer.echo(f"\nBackbones: --backbone NAME --weights ...\n\n{_networks(start)}")
     typer.echo(
-        "\npx: side of the input; params: those that train; MACs: multiply-adds, and bytes: of the\n"
-        "activations (float32), for one image; depth: layers with kernels; top-1, top-5: published\n"
-        "error in %, --json says where.\n* weights of another form of the network: --json says which."
+        "\npx: side of the input; params: those that train; MACs: multiply-adds, and bytes: of\n"
+        "the activations (float32), for one image; depth: layers with kernels; top-1, top-5:\n"
+        "published error in %, --json says where.\n"
+        "* weights of another form of the network: --json says which."
     )
 
 
