@@ -117,6 +117,8 @@ def test_files_and_copies_are_plain_keras(tmp_path):
     assert not is_fused(loaded)
     images = np.random.default_rng(0).normal(size=(4, 6, 5, 3)).astype("float32")
     np.testing.assert_array_equal(loaded(images), fused(images))
+    again = kc.fuse_batch_norm(kc.fuse_batch_norm(loaded))
+    assert len(trained(again)) == len(loaded.weights) + 1
 
 
 def test_fused_twice_is_fused_once():
