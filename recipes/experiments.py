@@ -103,7 +103,7 @@ RESNET = Schedule(
     epochs=183, rate=0.1, falls={92: 0.1, 137: 0.01}, weight_decay=1e-4, held_out=5000
 )
 WARM_RESNET = replace(RESNET, warm_up=(0.01, 400))
-SHORT = Schedule(epochs=40, rate=0.2, nesterov=True, weight_decay=5e-4)
+SHORT = Schedule(epochs=80, rate=0.2, nesterov=True, weight_decay=5e-4)
 
 
 def cifar(title, builder, full, source, multiply_adds, published, **changes):
@@ -284,7 +284,7 @@ EXPERIMENTS = {
     "stochastic110": STOCHASTIC_DEPTH,
     "fractalnet20": FRACTALNET,
     "resnet20-tiny-imagenet32": tiny_imagenet("ResNet-20", "CifarResNet20", 12, 40_563_200),
-    "wrn16x2-tiny-imagenet32": tiny_imagenet("WRN-16-2", "WideResNet16x2", 4, 101_131_264),
+    "wrn16x2-tiny-imagenet32": tiny_imagenet("WRN-16-2", "WideResNet16x2", 12, 101_131_264),
     "alexnet": ALEXNET,
     "vgg16": VGG16,
     "googlenet": GOOGLENET,

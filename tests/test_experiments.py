@@ -226,7 +226,7 @@ def test_seconds_of_an_epoch_that_was_stopped_count(monkeypatch):
 
 
 def test_a_network_too_large_for_a_short_run_says_how_long_it_would_take():
-    with pytest.raises(SystemExit, match="wrn28x10 has no short schedule: .* about 130 hours"):
+    with pytest.raises(SystemExit, match="wrn28x10 has no short schedule: .* about 260 hours"):
         reproduce.chosen(Namespace(name="wrn28x10", quick=False, short=True))
     with pytest.raises(SystemExit, match="one schedule, of 12 epochs: leave out --short"):
         args = Namespace(name="resnet20-tiny-imagenet32", quick=False, short=True)
