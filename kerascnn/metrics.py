@@ -1,4 +1,8 @@
-"""Metrics that Keras does not have, for classes: what one cannot optimise but wants to know."""
+"""Metrics that Keras does not have, for classes: what one cannot optimise but wants to know.
+
+Top-k accuracy is Keras's: `keras.metrics.SparseTopKCategoricalAccuracy(k=5)` for int labels,
+`TopKCategoricalAccuracy` for one-hot rows.
+"""
 
 import numbers
 
@@ -92,6 +96,12 @@ class ConfusionMatrix(_OfConfusions):
         y_pred: scores or probabilities, (N, classes) or (N, classes - 1).
         sample_weight: (N,), or None for 1.
 
+    Returns:
+        float32 matrix (num_classes, num_classes).
+
+    Raises:
+        InputError: `num_classes` is no int >= 2, or `y_pred` has another width.
+
     >>> matrix = ConfusionMatrix(2)
     >>> keras.ops.convert_to_numpy(matrix([0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]]))
     array([[1., 0.],
@@ -116,7 +126,7 @@ class MacroF1(_OfConfusions):
         num_classes, from_logits, name, dtype: as in `ConfusionMatrix`.
 
     Call arguments:
-        y_true, y_pred, sample_weight: as in `ConfusionMatrix`.
+        y_true, y_pred, sample_weight: as in `ConfusionMatrix`, which raises the same.
 
     >>> round(float(MacroF1(2)([0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])), 4)
     0.6667
@@ -141,7 +151,7 @@ class BalancedAccuracy(_OfConfusions):
         num_classes, from_logits, name, dtype: as in `ConfusionMatrix`.
 
     Call arguments:
-        y_true, y_pred, sample_weight: as in `ConfusionMatrix`.
+        y_true, y_pred, sample_weight: as in `ConfusionMatrix`, which raises the same.
 
     >>> float(BalancedAccuracy(2)([0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]]))
     0.75
@@ -164,7 +174,7 @@ class MeanRankError(_OfConfusions):
         num_classes, from_logits, name, dtype: as in `ConfusionMatrix`.
 
     Call arguments:
-        y_true, y_pred, sample_weight: as in `ConfusionMatrix`.
+        y_true, y_pred, sample_weight: as in `ConfusionMatrix`, which raises the same.
 
     >>> float(MeanRankError(3)([0, 2], [[0.9, 0.8], [0.9, 0.8]]))
     1.0

@@ -7,7 +7,7 @@ Keras has most of what papers use. With n steps an epoch (`S` is `keras.optimize
 | halved every 10 epochs | `S.ExponentialDecay(rate, 10 * n, 0.5, staircase=True)` |
 | 0.95 ** epoch | `S.ExponentialDecay(rate, n, 0.95, staircase=True)` |
 | 4 % less every 8 epochs (GoogLeNet) | `S.ExponentialDecay(rate, 8 * n, 0.96, staircase=True)` |
-| ÷ 10 after 32,000 steps (ResNet) | `S.PiecewiseConstantDecay([32000], [a, a / 10])` |
+| ÷ 10 after 32,000 steps (ResNet) | `S.PiecewiseConstantDecay([31999], [a, a / 10])` |
 | a * exp(-k * step) | `S.ExponentialDecay(a, 1, math.exp(-k))` |
 | a / (1 + k * step) | `S.InverseTimeDecay(a, 1, k)` |
 | linear to 0, a * (1 - step / steps) | `S.PolynomialDecay(a, steps, 0)` |
@@ -15,12 +15,15 @@ Keras has most of what papers use. With n steps an epoch (`S` is `keras.optimize
 | cosine to 0 | `S.CosineDecay(a, steps)` |
 | a / sqrt(epoch), epochs from 1 | `InverseSquareRootDecay(a, n, staircase=True)` |
 
+(A boundary of `PiecewiseConstantDecay` is the last step of its rate, and steps begin with 0.)
+
 Any of them can follow a warm-up (`WarmUp`) or one another (`Chain`), and
 `kerascnn.callbacks.PlateauRollback` lowers it further where training stalls.
 """
 
 import collections
 import functools
+import logging
 
 import keras
 import numpy as np
@@ -40,6 +43,7 @@ __all__ = [
     "simulate",
 ]
 
+_log = logging.getLogger("kerascnn")
 _Schedule = keras.optimizers.schedules.LearningRateSchedule
 _register = keras.saving.register_keras_serializable(package="kerascnn")
 
@@ -305,6 +309,9 @@ def simulate(schedule, steps):
     Returns:
         float32 array, one rate a step: of steps 0 to steps - 1, or of the steps given.
 
+    Raises:
+        InputError: `steps` is no int >= 1, or `schedule` neither a schedule nor a number above 0.
+
     >>> simulate(keras.optimizers.schedules.PolynomialDecay(1.0, 4, 0.0), 4)
     array([1.  , 0.75, 0.5 , 0.25], dtype=float32)
     """
@@ -322,29 +329,48 @@ def robbins_monro(schedule, steps=10**6):
 
     The sum of all rates must be infinite, so that any point can be reached, and the sum of their
     squares finite, so that the noise dies out. A rate that falls as step ** -power in the long run
-    fulfils both for 1/2 < power <= 1. The power is measured between `steps` / 10 and `steps`; it is
-    0 for a constant rate and infinite for one that ends at 0.
+    fulfils both for 1/2 < power <= 1. The power is measured between `steps` and 10 * `steps`; it is
+    0 for a constant rate and infinite for one that ends at 0. If it is another one in the decade
+    before, a warning is logged: the schedule is no power of the step there.
 
     Source: Robbins and Monro 1951, Ann. Math. Stat. 22(3). Differs: a finite piece of a schedule
     proves nothing about the rest; this looks at how it falls.
 
     Args:
         schedule: a Keras schedule, or a float.
-        steps: int >= 100. Where to look.
+        steps: int from 100 to 1,600,000 (the step is a float32). Where to look.
 
     Returns:
         `RobbinsMonro(explores, converges, power)`: bool, bool, float.
+
+    Raises:
+        InputError: `steps` is outside its range.
 
     >>> robbins_monro(keras.optimizers.schedules.InverseTimeDecay(0.1, 1, 1.0))
     RobbinsMonro(explores=True, converges=True, power=1.0)
     >>> robbins_monro(0.1)
     RobbinsMonro(explores=True, converges=False, power=0.0)
     """
-    early, late = (float(rate) for rate in simulate(schedule, [steps // 10, steps]))
-    if late <= 0 or early <= 0:
-        return RobbinsMonro(False, True, float("inf"))
-    power = round(float(np.log10(early / late)), 2)
+    if _count(steps, "steps", 100) > 1_600_000:
+        raise InputError(f"steps must be at most 1,600,000. Received: {steps}.")
+    rates = simulate(schedule, [steps // 10, steps, 10 * steps])
+    before, power = (_power(early, late) for early, late in zip(rates, rates[1:]))
+    if before != power and not abs(before - power) < 0.05:
+        _log.warning(
+            "The rate falls as step ** -%g up to step %d and as step ** -%g after it: a verdict "
+            "for its end alone.",
+            before,
+            steps,
+            power,
+        )
     return RobbinsMonro(power <= 1, power > 0.5, power)
+
+
+def _power(early, late):
+    """p of rates that fall as step ** -p, over ten times the steps."""
+    if late <= 0 or early <= 0:
+        return float("inf")
+    return round(float(np.log10(early / late)), 2)
 
 
 def _cosine(start, end, share):

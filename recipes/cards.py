@@ -39,9 +39,9 @@ ABOUT = {  # by the name of the weights
     },
     "tiny-imagenet32": {
         "test": (
-            "the 10,000 validation images of Tiny-ImageNet, by which nothing was chosen (the "
-            "labels of its test images are not public); in the JPEG copy they are sharper than "
-            "the training images, reduced in another way, which costs accuracy"
+            "the 10,000 validation images of Tiny-ImageNet (the labels of its test images are not "
+            "public), by which neither rate nor weight decay was chosen; in the JPEG copy they are "
+            "sharper than the training images, reduced in another way, which costs accuracy"
         ),
         "data": (
             "Tiny-ImageNet was made for Stanford's course CS231n (Le and Yang 2015): 200 classes "
@@ -106,9 +106,17 @@ def facts(row, about):
         ["input", prepared(row["preprocessing"])],
         ["trained on", row["trained_on"]],
         ["test accuracy", f"{row['test_accuracy']:.2%}, one run, on {about['test']}"],
-        ["made by", f"`{result['command']}` (Keras {result['versions']['keras']})"],
+        ["made by", f"{made_by(row, result)} (Keras {result['versions']['keras']})"],
         ["licence of the weights", row["licence"]],
     ]
+
+
+def made_by(row, result):
+    """The commands that make the file."""
+    if "result" not in row:
+        return f"`{result['command']}`"
+    command = result["command"].partition(" --weights")[0]
+    return f"`{command} --weights NEW`, then `python recipes/pack_weights.py`"
 
 
 def result_of(row):

@@ -13,14 +13,21 @@ PANELS = (("plain20", "plain56"), ("resnet20", "resnet56"))
 
 
 def comparable(found):
-    """The figure's runs, of one schedule and data: (length, data), {name: runs}; or None, {}."""
+    """The figure's runs, of one schedule and data: (length, data), {name: runs}; or None, {}.
+
+    Of several schedules the one with the most networks, then the longest.
+    """
     groups = {}
     for (name, *kind), runs in sorted(found.items(), key=lambda item: item[0][1:]):
         if name in (*PANELS[0], *PANELS[1]):
             groups.setdefault(tuple(kind), {})[name] = runs
     groups = {kind: runs for kind, runs in groups.items() if {"plain20", "resnet20"} <= set(runs)}
-    kind = max(groups, key=lambda kind: len(groups[kind]), default=None)
+    kind = max(groups, key=lambda kind: (len(groups[kind]), epochs(groups[kind])), default=None)
     return kind, groups.get(kind, {})
+
+
+def epochs(chosen):
+    return chosen["plain20"][0]["schedule"]["epochs"]
 
 
 def picture(found):
@@ -29,13 +36,12 @@ def picture(found):
     if not chosen:
         return ""
     length, data = kind
-    epochs = chosen["plain20"][0]["schedule"]["epochs"]
     schedule = "paper's schedule" if length == "full" else "short schedule"
     absent = [EXPERIMENTS[name].title for pair in PANELS for name in pair if name not in chosen]
     return (
         f"![degradation](results/{FIGURE.name})\n\nPlain networks (left) and residual ones (right) "
-        f"on {data}, the {schedule} of {epochs} epochs; bold: test error, dashed: training error, "
-        "with augmentation and while the weights change (He et al. 2016, Fig. 6)."
+        f"on {data}, the {schedule} of {epochs(chosen)} epochs; bold: test error, dashed: training "
+        "error, with augmentation and while the weights change (He et al. 2016, Fig. 6)."
         + (f" Not run: {', '.join(absent)}." if absent else "")
     )
 

@@ -23,7 +23,7 @@ IMAGES = {
 }
 
 # --- the experiments ---------------------------------------------------------------------------
-PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (0, ""))
+PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1, ""))
 NOT_RUN = (
     "Not run: this recipe trains from the device's memory, and these photos do not fit into it. "
     "To run it, get ILSVRC 2012 (image-net.org, after a registration), read it with "
@@ -32,9 +32,9 @@ NOT_RUN = (
 )
 
 
-def listed(experiments, results):
-    """A table of all experiments, with what is in the folder `results`."""
-    done = finished(results)
+def listed(experiments, published, here):
+    """A table of all experiments, with what is in the folders `published` and `here`."""
+    done, own = finished(published), finished(here)
     lines, heading = [_ROW.format("", "", "paper, %", "work", "ours, %")], None
     for name, one in experiments.items():
         measure = "" if one.measure == "test error" else f", {one.measure}"
@@ -42,6 +42,7 @@ def listed(experiments, results):
             lines += ["", heading]
         paper = "-" if one.published is None else f"{one.published:.2f}"
         ours = ", ".join(done[name]) or "not run"
+        ours += f"; in {here}: {', '.join(own[name])}" if own[name] else ""
         lines.append(_ROW.format(f"  {name}", one.title, paper, prefixed(work(one)), ours))
     lines += ["", "Srivastava et al. 2014, JMLR 15, Table 9: MNIST", "  mnist_regularisers.py"]
     lines += ["", "work: multiply-adds of the paper's training (T 1e12, P 1e15, E 1e18)"]
@@ -52,15 +53,16 @@ _ROW = "{:<27}{:<29}{:>8}{:>9}   {}"
 
 
 def finished(results):
-    """{name: ["short 9.61 (2 seeds)", ...]} of the result files in this folder."""
+    """{name: ["short 40: 9.61 (2 seeds, JPEG copy)", ...]} of the result files in this folder."""
     errors = defaultdict(list)
-    for file in sorted(Path(results).glob("*.json")):
+    for file in sorted(Path(results).glob("*-*-*.json")):
         result = json.loads(file.read_text())
-        errors[result["name"], result["length"]].append(result["error"])
+        errors[result["name"], result["length"], "JPEG" in result["data"]].append(result["error"])
     found = defaultdict(list)
-    for (name, length), values in errors.items():
-        seeds = "1 seed" if len(values) == 1 else f"{len(values)} seeds"
-        found[name].append(f"{length} {statistics.mean(values):.2f} ({seeds})")
+    for (name, length, copied), values in errors.items():
+        of = "1 seed" if len(values) == 1 else f"{len(values)} seeds"
+        of += ", JPEG copy" * copied
+        found[name].append(f"{length}: {statistics.mean(values):.2f} ({of})")
     return found
 
 
@@ -114,24 +116,26 @@ class Log(keras.callbacks.Callback):
         self._begin, self._before = None, 0.0  # seconds of an epoch before it was stopped
 
     def get_state(self):
-        before = 0.0 if self._begin is None else time.perf_counter() - self._begin
+        before = 0.0
+        if self._begin is not None:
+            before = self._before + time.perf_counter() - self._begin
         return {"rows": self.rows, "where": self.where, "before": before}
 
     def set_state(self, state):
         self.rows, self.where, self._before = state["rows"], state["where"], state["before"]
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self._begin, self._before = time.perf_counter() - self._before, 0.0
+    def on_epoch_begin(self, epoch, logs=None):  # `Resume` gives the state back before and after
+        self._begin = time.perf_counter()
         self._trained = None
 
     def on_test_begin(self, logs=None):
         self._trained = time.perf_counter()
 
     def on_epoch_end(self, epoch, logs=None):
-        seconds = (self._trained or time.perf_counter()) - self._begin
+        seconds = self._before + (self._trained or time.perf_counter()) - self._begin
         logs = {name: float(value) for name, value in logs.items()}
         self.rows.append({"epoch": epoch + 1, "seconds": seconds, **logs})
-        self._begin = None
+        self._begin, self._before = None, 0.0
 
     def curve(self):
         """Errors in %: of training (with augmentation, while it goes on), and of testing."""
@@ -156,17 +160,18 @@ def speed(network, rows, images, precision):
         "seconds": sum(seconds),
         "images_per_second": images / typical,
         "matmul_share": images / typical * multiply_adds / peak,
-        "precision": precision,
     }
 
 
 def command(args, seed):
     """What repeats this run."""
     parts = ["python", "recipes/reproduce.py", args.name]
-    parts += ["--short"] * args.short + ["--quick"] * args.quick
+    parts += ["--short"] * (args.short is not None) + [str(args.short)] * bool(args.short)
+    parts += ["--quick"] * args.quick
     parts += ["--data", Path(args.data).name] if args.data else []
     parts += ["--precision", args.precision] if args.precision != "float32" else []
     parts += ["--seeds", str(seed + 1)] if seed else []
+    parts += ["--weights", Path(args.weights).name] if args.weights else []
     return shlex.join(parts)
 
 

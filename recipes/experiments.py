@@ -42,8 +42,8 @@ class Experiment:
         title: str, the row's name in tables.
         builder: str, a name of `kerascnn.models`; options: its arguments.
         data: "MNIST", "CIFAR-10", "Tiny-ImageNet 32x32" or "ImageNet".
-        full: the paper's `Schedule`; short: one of ours that two CPU cores do in 1 to 3 hours
-            (MNIST: minutes), or None.
+        full: the paper's `Schedule`; short: one cycle of ours that two CPU cores do in about an
+            hour and a half at depth 20, four at depth 56 (MNIST: in minutes), or None.
         source: str, with table or section.
         multiply_adds: int, of one image on its way forward (`kerascnn.arithmetic.analyze`).
         published: float, the error in %, or None if the paper prints none.
@@ -284,7 +284,7 @@ EXPERIMENTS = {
     "stochastic110": STOCHASTIC_DEPTH,
     "fractalnet20": FRACTALNET,
     "resnet20-tiny-imagenet32": tiny_imagenet("ResNet-20", "CifarResNet20", 12, 40_563_200),
-    "wrn16x2-tiny-imagenet32": tiny_imagenet("WRN-16-2", "WideResNet16x2", 12, 101_131_264),
+    "wrn16x2-tiny-imagenet32": tiny_imagenet("WRN-16-2", "WideResNet16x2", 4, 101_131_264),
     "alexnet": ALEXNET,
     "vgg16": VGG16,
     "googlenet": GOOGLENET,

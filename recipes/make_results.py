@@ -245,12 +245,15 @@ SECTIONS = {
 }
 
 
+# Marks in README.md, but for "reproduce", and the sections between them.
+MARKS = {"demo": ["demo"], "models": ["models"], "transfer": ["transfer", "finetune"]}
+
+
 def readme(text, found):
     """README's text with its marked tables replaced."""
-    marks = {"demo": ["demo"], "models": ["models"], "transfer": ["transfer", "finetune"]}
     bodies = {
         mark: "\n\n".join(SECTIONS[part][1]() for part in parts if load(part))
-        for mark, parts in marks.items()
+        for mark, parts in MARKS.items()
     }
     for mark, body in (bodies | {"reproduce": reproduced.summary(found)}).items():
         pattern = rf"(<!-- {mark} -->\n).*?(<!-- /{mark} -->)"
@@ -269,6 +272,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
+    for mark in (*MARKS, "reproduce"):
+        if not re.search(f"<!-- {mark} -->\n.*<!-- /{mark} -->", README.read_text(), re.S):
+            sys.exit(f"README.md lacks the marks <!-- {mark} --> and <!-- /{mark} -->.")
     found = reproduced.finished()
     texts = {README: readme(README.read_text(), found), RESULTS: results(found)}
     for path, text in (texts | {cards.PAGE: cards.page()}).items():
@@ -280,6 +286,8 @@ def main():
         sys.exit("degradation.png does not show the runs: run recipes/make_results.py")
     if not args.check:
         degradation.draw(found)
+        transferred.draw_result()
+        small_transferred.draw_result()
 
 
 if __name__ == "__main__":

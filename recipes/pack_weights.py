@@ -21,14 +21,14 @@ from pathlib import Path
 import numpy as np
 from experiments import EXPERIMENTS  # beside this file
 from make_goldens import make_own  # beside this file
-from on_device import model_of_numbers  # beside this file
-from reproduce import normalization  # beside this file
-from small_images import read, tiny_imagenet  # beside this file
+from on_device import model_of_numbers, standardizing  # beside this file
+from small_images import tiny_imagenet  # beside this file
 
 import kerascnn as kc
 from kerascnn._runs import atomic_path
 from kerascnn.weights import manifest
 
+RESULTS = Path(__file__).resolve().parent / "results" / "reproduce"
 TOLERANCE = 0.3  # points: what 16 bits in training may change
 NAMES = {"Tiny-ImageNet 32x32": "tiny-imagenet32"}
 TRAINED_ON = (
@@ -43,7 +43,15 @@ def main():
     parser.add_argument("weights", type=Path, help="what its --weights wrote")
     parser.add_argument("--data", required=True, help="tiny_imagenet32_jpegbytes.npz")
     args = parser.parse_args()
-    row = pack(args.result, args.weights, args.data, manifest.FOLDER)
+    if args.result.resolve().parent != RESULTS:
+        parser.error(f"the result must be published, a file in {RESULTS}: its name is packed too")
+    for file in (args.result, args.weights, Path(args.data)):
+        if not file.is_file():
+            parser.error(f"there is no file {file}")
+    try:
+        row = pack(args.result, args.weights, args.data, manifest.FOLDER)
+    except kc.InputError as error:
+        sys.exit(str(error))
     manifest.entries.cache_clear()
     make_own()
     size = (manifest.FOLDER / row["file"]).stat().st_size
@@ -56,9 +64,9 @@ def pack(result_file, weights, data, folder):
     experiment = EXPERIMENTS[result["name"]]
     if experiment.data not in NAMES:
         sys.exit(f"{result['name']} is trained on {experiment.data}: no name for its weights.")
-    (images, _), test = read(tiny_imagenet, data, experiment.data)
-    scale, offset = (np.round(value, 7).tolist() for value in normalization(experiment, images))
     network = getattr(kc.models, experiment.builder)(**experiment.options, weights=weights)
+    (images, _), test = tiny_imagenet(data)
+    scale, offset = (np.round(value, 7).tolist() for value in standardizing(images))
     error = measured(network, *test, scale, offset)
     if abs(error - result["error"]) > TOLERANCE:
         sys.exit(

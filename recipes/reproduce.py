@@ -3,6 +3,7 @@
     python recipes/reproduce.py --list
     python recipes/reproduce.py resnet20                        (Keras downloads CIFAR-10)
     python recipes/reproduce.py resnet20 --short                (one cycle: 1-2 h, two CPU cores)
+    python recipes/reproduce.py resnet20 --short 10             (one cycle of ten epochs)
     python recipes/reproduce.py resnet20 --quick                (seconds: does it run?)
     python recipes/reproduce.py lenet5 --short --data mnist.npz --seeds 3
     python recipes/reproduce.py vgg16                           (ImageNet: what the paper did)
@@ -26,11 +27,18 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from experiment_report import Log, about, command, listed, speed, told  # beside this file
+from experiment_report import (  # beside this file
+    IMAGES,
+    Log,
+    about,
+    command,
+    listed,
+    speed,
+    told,
+)
 from experiments import EXPERIMENTS, SHORT  # beside this file
 from on_device import Order, model_of_numbers, padded, standardizing  # beside this file
 from small_images import cifar, digits, mnist, tiny_imagenet  # beside this file
-from small_images import read as read_images
 
 import kerascnn as kc
 from kerascnn._runs import write_json
@@ -40,13 +48,13 @@ LOADERS = {"MNIST": mnist, "CIFAR-10": cifar, "Tiny-ImageNet 32x32": tiny_imagen
 PADDING = {"crop and flip": "constant", "crop of reflections and flip": "reflect"}
 QUICK = {"epochs": 2, "batch_size": 8, "held_out": 0, "warm_up": None, "falls": {1: 0.1}}
 RUBBISH = 10.0  # eq. 9 of LeCun et al. 1998, which prints no value
-CPU = 6.7e10  # multiply-adds of a training step a second, on two cores: ResNet-20, bfloat16
+CPU = 1e11  # multiply-adds of a training step a second, on two cores: ResNet-20, bfloat16
 
 
 def main():
     args = arguments()
     if args.list:
-        print(listed(EXPERIMENTS, RESULTS))
+        print(listed(EXPERIMENTS, RESULTS, args.results))
     elif EXPERIMENTS[args.name].data == "ImageNet":
         two_steps(EXPERIMENTS[args.name]) if args.quick else print(about(EXPERIMENTS[args.name]))
     else:
@@ -63,7 +71,10 @@ def arguments():
     parser.add_argument("--list", action="store_true", help="what there is")
     parser.add_argument("--data", help="a local copy of the data set (default: Keras downloads it)")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--short", action="store_true", help="one cycle instead of the paper's")
+    length.add_argument(
+        "--short", nargs="?", const=0, type=int, metavar="EPOCHS",
+        help="one cycle instead of the paper's schedule, of our number of epochs or yours",
+    )  # fmt: skip
     length.add_argument("--quick", action="store_true", help="a few steps on packaged digits")
     parser.add_argument("--seeds", type=int, default=1, help="this many runs (default: 1)")
     parser.add_argument(
@@ -77,12 +88,17 @@ def arguments():
         parser.error("which experiment? --list shows them")
     if args.seeds < 1:
         parser.error("--seeds is how many runs there are, 1 or more")
+    if args.short is not None and (args.short < 0 or args.short == 1):
+        parser.error("a short schedule has 2 epochs or more")
     if args.weights and args.seeds > 1:
         parser.error("--weights is a file for one network: leave out --seeds")
     if args.weights and not (
         args.weights.name.endswith(".weights.h5") and args.weights.absolute().parent.is_dir()
     ):
         parser.error("--weights is a file that ends in .weights.h5, in a folder that is there")
+    given = args.short is not None or args.data or args.weights or args.seeds > 1
+    if given and args.name and EXPERIMENTS[args.name].data == "ImageNet":
+        parser.error(f"{args.name} is not trained here, see --list: only --quick goes with it")
     args.results = args.results or args.runs
     return args
 
@@ -113,7 +129,7 @@ def named(experiment, args):
 
 def read(experiment, path):
     """(images, labels) for training and for testing, or one sentence that says why not."""
-    parts = read_images(LOADERS[experiment.data], path, experiment.data)
+    parts = LOADERS[experiment.data](path)
     classes, wanted = len(np.unique(parts[0][1])), experiment.options.get("classes", 10)
     if classes != wanted:
         sys.exit(
@@ -160,12 +176,13 @@ def augmentation(experiment, size, seed):
 def run(args, seed):
     """One training to its end, and its result file."""
     experiment, schedule, length = chosen(args)
-    key = f"{args.name}-{length}-{seed}"
+    key = f"{args.name}-{length.replace(' ', '')}-{seed}"
     file = args.results / f"{key}.json"
     asked = {"data": named(experiment, args), "schedule": asdict(schedule)}
     asked |= {"precision": args.precision, "backend": keras.backend.backend()}
     if file.exists():
         return done(file, asked, args)
+    keras.utils.clear_session()  # the images of the seed before are on the device
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(args.precision)
     images, labels, num_train = load(experiment, args)
@@ -173,10 +190,8 @@ def run(args, seed):
     network, model = build(experiment, schedule, images, order, num_train, seed)
     test = np.arange(num_train, len(images), dtype="int32")
     log = train(model, schedule, order, (test, labels[test]), args.runs / key, seed)
-    predicted = model.predict(test, batch_size=500, verbose=0).argmax(-1)
-    error = 100 * float(np.mean(predicted != labels[test]))
+    error = log.curve()[-1]["test_error"]  # the last epoch is always tested
     result = {"name": args.name, "length": length, "seed": seed, "error": error, **asked}
-    result |= {"published": experiment.published}
     result |= speed(network, log.rows, order.num_batches * schedule.batch_size, args.precision)
     result |= {"curve": log.curve(), "command": command(args, seed), **log.where}
     if args.weights:  # before the result, which says that the run is done
@@ -208,15 +223,20 @@ def chosen(args):
     full, short = experiment.full, experiment.short
     if args.quick:
         return experiment, replace(full, **QUICK), "quick"
-    if args.short and short is None and experiment.data != "CIFAR-10":
+    if args.short is None:
+        return experiment, full, "full"
+    if short is None and experiment.data != "CIFAR-10":
         sys.exit(f"{args.name} has one schedule, of {full.epochs} epochs: leave out --short.")
-    if args.short and short is None:
-        steps = 3 * experiment.multiply_adds * 50_000 * SHORT.epochs
+    if short is None and not args.short:
+        hours = 3 * experiment.multiply_adds * IMAGES["CIFAR-10"] * SHORT.epochs / CPU / 3600
         sys.exit(
             f"{args.name} has no short schedule: {SHORT.epochs} passes would take about "
-            f"{steps / CPU / 3600:.0f} hours on two CPU cores. Leave out --short, on a GPU."
+            f"{hours:.0f} hours on two CPU cores. Pass a number, --short 3, or leave out --short, "
+            "on a GPU."
         )
-    return (experiment, short, "short") if args.short else (experiment, full, "full")
+    short = short or SHORT
+    schedule = replace(short, epochs=args.short or short.epochs)
+    return experiment, schedule, f"short {schedule.epochs}"
 
 
 def build(experiment, schedule, images, order, num_train, seed):

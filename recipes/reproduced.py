@@ -3,6 +3,7 @@
 Short schedules are rows of their own, which say so; what has no result file is "not run".
 """
 
+import itertools
 import json
 import statistics
 from pathlib import Path
@@ -19,10 +20,10 @@ COLUMNS += ["images/s", "share of the matmul peak"]
 
 
 def finished(folder=FOLDER):
-    """The result files: {(name, length, data): runs, the lowest seed first}."""
+    """The result files: {(name, "full" or "short 40", data): runs, the lowest seed first}."""
     runs = sorted(
         (json.loads(file.read_text("utf-8")) for file in Path(folder).glob("*.json")),
-        key=lambda run: (run["length"], run["data"], run["seed"]),
+        key=lambda run: (run["length"], run["schedule"]["epochs"], run["data"], run["seed"]),
     )
     found = {}
     for name in NAMES:
@@ -43,12 +44,13 @@ def section(found):
         "Networks trained as their papers did; a **short** schedule is a row of its own, and not "
         "the paper's experiment. Errors: mean [lowest..highest] of the seeds. The share: the "
         "multiply-adds of training (three times the forward pass) against the most that the same "
-        "device made in large products of matrices. Dropout's table on MNIST is below: "
+        "device made in large products of matrices, in any run; where other work ran beside a "
+        "training, share and time are worse than the device's. Dropout's table on MNIST is below: "
         "Regularisers.",
         markdown(COLUMNS, rows),
         picture(found),
         listed("Sources", {name: EXPERIMENTS[name].source for name in NAMES}),
-        listed("What the paper's schedules here differ in", differences(found)),
+        listed("What these full trainings differ from the papers' in", differences()),
         listed("Short schedules", short_schedules(found)),
         commands(found),
     ]
@@ -100,7 +102,7 @@ def rows_of(name, found):
             schedule_of(experiment, length, runs[0]["schedule"]["epochs"]),
             error(runs),
             paper(experiment),
-            *speeds(runs),
+            *speeds(runs, peaks(found)),
         ]
         for (key, length, data), runs in found.items()
         if key == name
@@ -138,20 +140,34 @@ def error(runs):
     return f"{statistics.mean(errors):.2f} [{low:.2f}..{high:.2f}] ({len(errors)} seeds)"
 
 
-def speeds(runs):
+def peaks(found):
+    """{device: the most multiply-adds a second in products of matrices that a run measured}."""
+    measured = {}
+    for run in itertools.chain(*found.values()):
+        peak = multiply_adds(run) / run["matmul_share"]
+        measured[device(run)] = max(peak, measured.get(device(run), 0))
+    return measured
+
+
+def multiply_adds(run):
+    """Of training, a second: forward, and backward twice that."""
+    return 3 * EXPERIMENTS[run["name"]].multiply_adds * run["images_per_second"]
+
+
+def speeds(runs, peaks):
     """Cells of time, device, images a second and share; means for each device that was used."""
     devices = {}
     for run in runs:
         devices.setdefault(device(run), []).append(run)
 
-    def means(key):
-        return [statistics.mean(run[key] for run in group) for group in devices.values()]
+    def means(of):
+        return [statistics.mean(map(of, group)) for group in devices.values()]
 
     cells = [
-        [duration(seconds) for seconds in means("seconds")],
+        [duration(seconds) for seconds in means(lambda run: run["seconds"])],
         devices,
-        [f"{rate:,.0f}" for rate in means("images_per_second")],
-        [f"{share:.0%}" for share in means("matmul_share")],
+        [f"{rate:,.0f}" for rate in means(lambda run: run["images_per_second"])],
+        [f"{share:.0%}" for share in means(lambda run: multiply_adds(run) / peaks[device(run)])],
     ]
     return [" / ".join(cell) for cell in cells]
 
@@ -182,16 +198,16 @@ def listed(heading, texts):
     return "\n".join([f"{heading}:\n", *lines]) if lines else ""
 
 
-def differences(found):
-    return {name: EXPERIMENTS[name].differs for name, length, _ in found if length == "full"}
+def differences():
+    return {name: EXPERIMENTS[name].differs for name in NAMES}
 
 
 def short_schedules(found):
-    """What was chosen in each, as text."""
+    """What was chosen in each, beside the epochs of the table, as text."""
     texts = {}
-    for (name, length, _), (run, *_) in found.items():
-        if length == "short":
-            chosen = dict(run["schedule"])
+    for (name, _, _), (run, *_) in found.items():
+        if run["length"].startswith("short"):
+            chosen = dict(run["schedule"], epochs=None)
             cycle = ["one cycle"] if chosen.get("falls", {}) is None else []
             if chosen.get("optimizer") == "AdamW":
                 del chosen["momentum"]  # of SGD alone
@@ -205,6 +221,8 @@ def commands(found):
     lines = []
     for runs in found.values():
         last, versions = runs[-1], runs[-1]["versions"]
-        with_what = f"commit {last['commit']}, {last['backend']}, Keras {versions['keras']}"
-        lines.append(f"- `{last['command']}` ({with_what})")
+        commits = [run["commit"] for run in runs if run["commit"]]  # one for each seed
+        told = [f"commit {', '.join(dict.fromkeys(commits))}"] * bool(commits)
+        told += [last["backend"], f"Keras {versions['keras']}"]
+        lines.append(f"- `{last['command']}` ({'; '.join(told)})")
     return lines and "Commands:\n\n" + "\n".join(lines)

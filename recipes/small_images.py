@@ -1,5 +1,6 @@
 """Small images for the recipes beside this file, as (images, labels) for training and testing."""
 
+import functools
 import io
 import sys
 
@@ -9,6 +10,29 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 
+def _or_a_sentence(name):
+    """A loader that ends the program in one sentence where it cannot load `name`."""
+
+    def around(load):
+        @functools.wraps(load)
+        def loader(path=None):
+            try:
+                return load(path)
+            except Exception as error:  # Keras's own of a failed download has no other class
+                why = f"({type(error).__name__}: {error})"
+            if path is None:
+                sys.exit(f"{name} could not be downloaded {why}: pass --data, a local copy.")
+            sys.exit(
+                f"--data must be a copy of {name} as small_images.py reads it. Received: {path} "
+                f"{why}."
+            )
+
+        return loader
+
+    return around
+
+
+@_or_a_sentence("MNIST")
 def mnist(path=None):
     """(images, labels) for training and for testing: uint8 (N, 28, 28) and (N,).
 
@@ -17,9 +41,11 @@ def mnist(path=None):
     if path is None:
         return keras.datasets.mnist.load_data()
     with np.load(path) as file:
-        return [(file[f"x_{part}"], file[f"y_{part}"]) for part in ("train", "test")]
+        parts = [(file[f"x_{part}"], file[f"y_{part}"]) for part in ("train", "test")]
+    return [_checked(*part, (28, 28)) for part in parts]
 
 
+@_or_a_sentence("CIFAR-10")
 def cifar(path=None):
     """The same for CIFAR-10: uint8 (N, 32, 32, 3).
 
@@ -32,13 +58,18 @@ def cifar(path=None):
     return _of_jpegs(path, ("train", "test"))
 
 
-def tiny_imagenet(path):
+def tiny_imagenet(path=None):
     """The same for Tiny-ImageNet at 32x32 pixels, with its validation images for testing.
 
     `path` is a local copy as JPEG bytes, as for `cifar`: {train,val}_jpeg and so on.
     """
     if path is None:
-        raise SystemExit("Keras has no Tiny-ImageNet. Pass --data, a local copy as JPEG bytes.")
+        sys.exit("Keras has no Tiny-ImageNet. Pass --data, a local copy as JPEG bytes.")
+    return _tiny_imagenet(path)
+
+
+@_or_a_sentence("Tiny-ImageNet at 32x32 pixels")
+def _tiny_imagenet(path):
     return _of_jpegs(path, ("train", "val"))
 
 
@@ -47,26 +78,21 @@ def _of_jpegs(path, parts):
     with np.load(path) as file:
         for part in parts:
             data, offset = file[f"{part}_jpeg"], file[f"{part}_offset"]
-            files = [io.BytesIO(data[a:b].tobytes()) for a, b in zip(offset, offset[1:])]
-            images = np.stack([np.asarray(Image.open(one).convert("RGB")) for one in files])
+            files = (io.BytesIO(data[a:b].tobytes()) for a, b in zip(offset, offset[1:]))
+            images = [np.asarray(Image.open(one).convert("RGB")) for one in files]
             labels = file[f"y_{part}"].ravel()
-            if len(images) != len(labels):
-                raise ValueError(f"{len(labels)} labels for {len(images)} images of {part}")
-            found.append((images, labels))
+            _checked(images[:1], labels[:1], (32, 32, 3))  # before all the others are read
+            found.append(_checked(images, labels, (32, 32, 3)))
     return found
 
 
-def read(loader, path, name):
-    """What one of these functions returns, or the end of the program in one sentence."""
-    try:
-        return loader(path)
-    except Exception as error:  # Keras's own of a failed download has no other class
-        why = f"({type(error).__name__}: {error})"
-        if path is None:
-            sys.exit(f"{name} could not be downloaded {why}: pass --data, a local copy.")
-        sys.exit(
-            f"--data must be a copy of {name} as small_images.py reads it. Received: {path} {why}."
-        )
+def _checked(images, labels, shape):
+    images = np.asarray(images)
+    if images.shape[1:] != shape:
+        raise ValueError(f"images of {images.shape[1:]}, not of {shape}")
+    if len(images) != len(labels):
+        raise ValueError(f"{len(labels)} labels for {len(images)} images")
+    return images, labels
 
 
 def digits(times=1, num_train=1200):

@@ -15,8 +15,8 @@ Ours: recipes/RESULTS.md.
 Time: with `--precision mixed_bfloat16` about an hour for ResNet-20 and two for WRN-16-2 on two CPU
 cores that compute in it. Killed at any moment, the same command goes on: finished cells
 are in the result file, the training that was cut is in --runs. It writes small_transfer.json and
-.png to recipes/results. With --quick: digits of scikit-learn, random weights in place of the
-packaged ones, written to --runs.
+.png to --results, by default the same folder as --runs; ours are in recipes/results. With --quick:
+digits of scikit-learn, random weights in place of the packaged ones.
 """
 
 import argparse
@@ -43,7 +43,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from small_images import cifar, digits, read  # beside this file
+from small_images import cifar, digits  # beside this file
 from small_transferred import METHODS, picture, rows  # beside this file
 from threadpoolctl import threadpool_limits
 
@@ -102,13 +102,13 @@ def fill(args):
     """The result file and the picture with all that was asked for."""
     name = "digits of scikit-learn" if args.quick else "CIFAR-10"
     name += " (JPEG copy)" if args.data else ""
-    file = (args.runs if args.quick else Path(__file__).parent / "results") / "small_transfer.json"
+    file = args.results / "small_transfer.json"
     result = json.loads(file.read_text()) if file.exists() else {"data": name, "cells": []}
     if result["data"] != name:
         sys.exit(f"{file} is of {result['data']}, not of {name}: move it away.")
     todo = [cell for cell in cells(args) if not is_done(cell, result["cells"], args)]
     print(told(todo, args), flush=True)
-    parts = colored_digits() if args.quick else read(cifar, args.data, "CIFAR-10")
+    parts = todo and (colored_digits() if args.quick else cifar(args.data))
     for cell in todo:
         found = run(cell, parts, args)
         print(f"{cell.images} a class, {cell.network}, {cell.method}, seed {cell.seed}: "
@@ -130,11 +130,14 @@ def arguments():
         "--precision", default="float32", choices=["float32", "mixed_bfloat16", "mixed_float16"]
     )
     parser.add_argument("--runs", type=Path, default=Path("small_transfer_runs"))
+    parser.add_argument("--results", type=Path, help="for the result's files (default: as --runs)")
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
     args.budgets = {images: BUDGETS[images] for images in args.images}
     if args.quick:
         args.budgets, args.networks, args.data = QUICK, ["ResNet-20"], None
+    args.results = args.results or args.runs
+    args.commit = commit()  # before a result changes the checkout
     return args
 
 
@@ -161,9 +164,20 @@ def fingerprint(cell, args):
     return kc.weights.entry(NETWORKS[cell.network], WEIGHTS)["sha256"]
 
 
+def settings(cell, args):
+    """What its figure depends on, beside the cell's own four values."""
+    found = {"weights": fingerprint(cell, args), "precision": args.precision}
+    found["backend"] = keras.backend.backend()
+    if cell.method in RATES:
+        budget = args.budgets[cell.images]
+        found |= {"steps": budget.steps, "batch_size": budget.batch_size}
+        found |= {"rate": RATES[cell.method] * budget.batch_size / 64, "weight_decay": WEIGHT_DECAY}
+    return found
+
+
 def is_done(cell, found, args):
-    """Whether it is among those found, from the same weights."""
-    wanted = asdict(cell) | {"weights": fingerprint(cell, args)}
+    """Whether it is among those found, from the same weights, with the same settings."""
+    wanted = asdict(cell) | settings(cell, args)
     return any(wanted.items() <= one.items() for one in found)
 
 
@@ -204,9 +218,8 @@ def run(cell, parts, args):
         predicted, more = trained(cell, network, images, labels, (scale, offset), args)
         seconds += more
     error = 100 * float(np.mean(predicted != test_labels))
-    found = {"error": error, "seconds": seconds, "weights": fingerprint(cell, args)}
-    ran = {"device": device_name(), "precision": args.precision, "commit": commit()}
-    return asdict(cell) | found | ran
+    found = {"error": error, "seconds": seconds, "device": device_name(), "commit": args.commit}
+    return asdict(cell) | settings(cell, args) | found
 
 
 def labelled(labels, images, seed):
@@ -266,7 +279,7 @@ def trained(cell, network, images, labels, preprocessing, args):
     layers = [crop, keras.layers.RandomFlip("horizontal", seed=cell.seed + 1)]
     wide = padded(images, images[: len(labels)].mean((0, 1, 2)))
     model = model_of_numbers(network, wide, layers, *preprocessing)
-    peak = RATES[cell.method] * budget.batch_size / 64
+    peak = settings(cell, args)["rate"]
     rate = kc.schedules.OneCycle(peak, epochs * order.num_batches)
     sgd = keras.optimizers.SGD(rate, 0.9, nesterov=True)
     loss = "sparse_categorical_crossentropy"

@@ -2,8 +2,10 @@
 
 import statistics
 
-from benchmarks.tables import load, made_by, markdown  # beside this file
+from benchmarks.tables import HERE, load, made_by, markdown  # beside this file
 from matplotlib.figure import Figure
+
+from kerascnn._runs import atomic_path
 
 METHODS = ("from scratch", "frozen features", "fine-tuned")
 COLORS = ("#888888", "#d08a2e", "#2f6fb0")
@@ -46,6 +48,13 @@ def picture(rows, data):
     return figure
 
 
+def draw_result():
+    """The picture of the published result, beside it."""
+    result = load("small_transfer")
+    with atomic_path(HERE / "results" / "small_transfer.png") as partial:
+        picture(result["rows"], result["data"]).savefig(partial, dpi=120)
+
+
 def draw(axes, rows, method, color):
     """The means as a line, the lowest and highest as a band."""
     images = [row["images"] for row in rows]
@@ -83,8 +92,8 @@ def section():
         f"Test error in % on the 10,000 test images of {result['data']}, mean [lowest..highest] of "
         "the seeds, and the minutes that one learned. Packaged weights from Tiny-ImageNet 32x32 "
         "(kerascnn/weights/CARDS.md) against the same network from scratch, with the same labelled "
-        "images, steps and augmentation; frozen features under logistic regression. Nothing was "
-        f"chosen by the test images. On {' and '.join(devices)}.\n\n"
+        "images, steps and augmentation; frozen features under logistic regression. Nothing in "
+        f"these trainings was chosen by the test images. On {' and '.join(devices)}.\n\n"
         f"{table(result['rows'])}\n\n![errors](results/small_transfer.png)\n\n"
         f"{made_by(result, command(result))}"
     )
@@ -94,6 +103,7 @@ def command(result):
     """What makes these cells."""
     parts = ["python recipes/small_transfer.py"]
     parts += ["--data cifar10_jpegbytes.npz"] * result["data"].endswith("(JPEG copy)")
-    precisions = {cell["precision"] for cell in result["cells"]} - {"float32"}
-    parts += [f"--precision {precision}" for precision in precisions]
-    return " ".join(parts)
+    precisions = {cell["precision"] for cell in result["cells"]}
+    assert len(precisions) == 1, precisions  # `made_by` tells one command
+    parts += [f"--precision {name}" for name in precisions - {"float32"}]
+    return " ".join([*parts, "--results recipes/results"])

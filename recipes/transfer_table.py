@@ -20,12 +20,13 @@ empty at the start. Memory is the process's largest resident set. LogME (You et 
 arXiv:2102.11005) says before any training which features suit the labels.
 
 It writes transfer_table.json and .png to `--output`. Killed, the same command goes on with what is
-not in the file; remove it to measure anew. Ours: recipes/RESULTS.md. With --quick: drawn shapes and
-random weights, in transfer_table_quick.json.
+not in the file, or there of other weights; remove it to measure anew. Ours: recipes/RESULTS.md.
+With --quick: drawn shapes and random weights, in transfer_table_quick.json.
 """
 
 import argparse
 import collections
+import hashlib
 import itertools
 import json
 import os
@@ -168,9 +169,32 @@ def weights_of(network, args):
 
 def is_of(file, network):
     """Whether the longest of all networks' names that a file's name holds is this one's."""
+    if width_of(file) not in (None, network.options.get("alpha", 1.0)):
+        return False
     name = re.sub("[^a-z0-9]", "", file.name.lower())
     fitting = [known for other in NETWORKS for known in other.files if known in name]
     return file.suffix in {".h5", ".keras"} and max(fitting, key=len, default="") in network.files
+
+
+def width_of(file):
+    """The multiplier of the channels in the name of a MobileNet's file, or None.
+
+    >>> width_of(Path("mobilenet_v2_1.0_224.h5")), width_of(Path("mobilenet_7_5_224_tf.h5"))
+    (1.0, 0.75)
+    """
+    found = re.search(r"_(\d)([._])(\d+)_", file.name)
+    if not found:
+        return None
+    value = float(f"{found[1]}.{found[3]}")
+    return value / 10 if found[2] == "_" and value != 1 else value  # Keras's 7_5 is 0.75
+
+
+def fingerprint(network, weights):
+    """The SHA-256 of the weights; None for a name whose file Keras would download."""
+    if weights is None or not Path(weights).is_file():
+        named = weights in kc.weights.names(network.builder)
+        return kc.weights.entry(network.builder, weights).get("sha256") if named else None
+    return hashlib.sha256(Path(weights).read_bytes()).hexdigest()
 
 
 def listed(jobs):
@@ -221,7 +245,8 @@ class Book:
         """Run a cell that is not there yet; one that fails is not tried with another seed."""
         name = "{data}, {network}, {depth}".format(**cell)
         key = f"{name}, seed {cell['seed']}"
-        if key in self.result["cells"] or name in self.result["not_run"]:
+        done = self.result["cells"].get(key, {"sha256": "none"})["sha256"] == cell["sha256"]
+        if done or name in self.result["not_run"]:
             return
         print(key, end=": ", flush=True)
         figures, why = run(request, work)
@@ -254,6 +279,7 @@ def fill(book, jobs, args):
         }  # fmt: skip
         for depth in args.depths:
             cell = {"data": data, "network": network.name, "depth": depth, "seed": seed}
+            cell["sha256"] = None if args.quick else fingerprint(network, weights)
             book.add(cell, request | {"depth": depth}, args.work)
     book.write()
 

@@ -3,7 +3,7 @@
 import collections
 import statistics
 
-from benchmarks.tables import load, made_by, markdown  # beside this file
+from benchmarks.tables import HERE, load, made_by, markdown  # beside this file
 
 from kerascnn._runs import atomic_path
 
@@ -108,6 +108,11 @@ def plot(rows, path):
     figure.legend(*axes.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
     with atomic_path(path) as partial:
         figure.savefig(partial, dpi=120)
+
+
+def draw_result():
+    """The picture of the published result, beside it."""
+    plot(load("transfer_table")["rows"], HERE / "results" / "transfer_table.png")
 
 
 def draw(axes, points, color, name):

@@ -1,6 +1,7 @@
 """The command line: every wrong input is one sentence and exit code 2, every right one works."""
 
 import contextlib
+import csv
 import json
 import logging
 import os
@@ -267,13 +268,27 @@ def test_evaluate(photos, run, tmp_path, kerascnn_command):
     (tmp_path / "photos/circle/000.png").write_bytes(b"")
     code, out, err = kerascnn_command("evaluate", run[0], tmp_path / "photos")
     assert code == 0 and re.search(r"accuracy \d+\.\d% \(95 % .* balanced .*, 23 photos", out)
-    assert err == "1 skipped: empty file\n  circle/000.png (empty file)\n"
+    listed = csv.DictReader((run[0] / "manifest.csv").read_text("utf-8").splitlines())
+    known = {row["path"] for row in listed if row["split"] != "test"} - {"circle/000.png"}
+    assert err.startswith("1 skipped: empty file\n  circle/000.png (empty file)\n")
+    warning = f"Warning: {len(known)} kept: known to this run from training or validation, which "
+    assert warning in err and f"... and {len(known) - 3} more" in err
     code, out, err = kerascnn_command("evaluate", run[0], tmp_path / "photos", "--json")
     scores = json.loads(out)
     assert (code, err, scores["num_photos"]) == (0, "", 23)
-    assert scores["findings"] == [
-        {"problem": "empty file", "action": "skipped", "paths": ["circle/000.png (empty file)"]}
-    ]
+    empty, seen = scores["findings"]
+    assert empty == {
+        "problem": "empty file", "action": "skipped", "paths": ["circle/000.png (empty file)"]
+    }  # fmt: skip
+    assert seen["action"] == "kept" and set(seen["paths"]) == known
+    # The model alone knows of no photos, and what is new is said nothing of.
+    shutil.copy(run[0] / "model.keras", tmp_path / "alone.keras")
+    moved = kerascnn_command("evaluate", tmp_path / "alone.keras", tmp_path / "photos")
+    assert moved[0] == 0 and "known to this run" not in moved[2]
+    for path in known:
+        (tmp_path / "photos" / path).unlink()
+    code, _, err = kerascnn_command("evaluate", run[0], tmp_path / "photos")
+    assert code == 0 and "known to this run" not in err
 
 
 def test_extract(photos, tmp_path, kerascnn_command):
@@ -413,6 +428,14 @@ def test_tune_finds_a_plan_trains_with_it_and_goes_on(photos, tmp_path, kerascnn
     assert "holds another search (seed" in refused(kerascnn_command(*command, "--seed", 1))
 
 
+def test_each_backbone_of_a_search_has_its_own_weights(photos):
+    names = ["MobileNetV2", "CifarResNet20"]
+    space = searching._fine_tuning(
+        photos, names, None, 32, "stretch", 0, None, False, ["head"], None
+    )
+    assert space.weights == {"MobileNetV2": "imagenet", "CifarResNet20": "tiny-imagenet32"}
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -425,6 +448,10 @@ def test_tune_finds_a_plan_trains_with_it_and_goes_on(photos, tmp_path, kerascnn
         (("--depth", "head,all"), "Unknown depth 'all'."),
         (("--trials", 0), "Invalid value for '--trials'"),
         (("--backbone", "MobilNetV2"), "Did you mean 'MobileNetV2'"),
+        (
+            ("--backbone", "MobileNetV2,LeNet5"),
+            "their channels differ: MobileNetV2 3, LeNet5 1. Search them apart.",
+        ),
         (("--worker", "b"), "--worker joins the search at --chief HOST:PORT"),
         (("--folds", 1), "folds"),
     ],

@@ -68,7 +68,7 @@ def test_every_network_has_the_multiply_adds_of_its_row(name):
             "fractalnet20",
             {99_999: 0.02, 100_000: 2e-3, 150_000: 2e-4, 175_000: 2e-5, 187_500: 2e-6},
         ),
-        # LeCun et al. 1998, Sec. III-A: 5e-5, and 1e-5 after twelve passes; see the row
+        # LeCun et al. 1998, Sec. III-B: 5e-5, and 1e-5 after twelve passes; see the row
         ("lenet5", {0: 5e-5, 719_999: 5e-5, 720_000: 1e-5, 1_199_999: 1e-5}),
     ],
 )
@@ -96,11 +96,13 @@ def test_every_row_says_where_it_is_from_and_how_it_trains():
 def test_result_files_have_the_schedule_of_a_row():
     for file in (ROOT / "recipes/results/reproduce").glob("*.json"):
         result = json.loads(file.read_text())
-        row = EXPERIMENTS[result["name"]]
         told = experiments.Schedule(**result["schedule"])
-        now = row.full if result["length"] == "full" else row.short
+        short = None if result["length"] == "full" else told.epochs
+        asked = Namespace(name=result["name"], quick=False, short=short)
+        _, now, length = reproduce.chosen(asked)
         assert json.dumps(asdict(told)) == json.dumps(asdict(now)), file.name
-        assert file.stem == f"{result['name']}-{result['length']}-{result['seed']}"
+        assert length == result["length"]
+        assert file.stem == f"{result['name']}-{length.replace(' ', '')}-{result['seed']}"
 
 
 # --- on the device -----------------------------------------------------------------------------
@@ -180,7 +182,7 @@ def test_the_wrong_data_is_one_sentence(tmp_path, shared_data):
 
 
 def test_a_result_of_another_run_is_not_taken_for_this_one(tmp_path, capsys):
-    file = tmp_path / "lenet5-short-0.json"
+    file = tmp_path / "lenet5-short18-0.json"
     asked = {
         "data": "MNIST",
         "schedule": asdict(EXPERIMENTS["lenet5"].full),
@@ -189,7 +191,7 @@ def test_a_result_of_another_run_is_not_taken_for_this_one(tmp_path, capsys):
     file.write_text(json.dumps({**asked, "error": 1.25}))
     args = Namespace(weights=None)
     reproduce.done(file, asked, args)
-    assert "lenet5-short-0 is done: test error 1.25 %" in capsys.readouterr().out
+    assert "lenet5-short18-0 is done: test error 1.25 %" in capsys.readouterr().out
     with pytest.raises(SystemExit, match=r"another run \(precision float32\): move it away"):
         reproduce.done(file, asked | {"precision": "mixed_bfloat16"}, args)
     with pytest.raises(SystemExit, match="weights were not kept"):
@@ -203,6 +205,9 @@ def test_a_result_of_another_run_is_not_taken_for_this_one(tmp_path, capsys):
         ("lenet5 --seeds 2 --weights x.weights.h5", "leave out --seeds"),
         ("lenet5 --weights x.h5", "ends in .weights.h5"),
         ("lenet5 --weights none/x.weights.h5", "in a folder that is there"),
+        ("lenet5 --short 1", "2 epochs or more"),
+        ("vgg16 --short", "vgg16 is not trained here"),
+        ("vgg16 --seeds 3", "only --quick goes with it"),
         ("", "which experiment"),
     ],
 )
@@ -214,34 +219,47 @@ def test_wrong_options_are_said_before_anything_runs(line, said, monkeypatch, ca
 
 
 def test_seconds_of_an_epoch_that_was_stopped_count(monkeypatch):
-    clock = iter([10.0, 17.0, 100.0, 105.0])
+    clock = iter([10.0, 17.0, 100.0, 105.0, 105.0, 109.0])
     monkeypatch.setattr(report.time, "perf_counter", lambda: next(clock))
     first, second = report.Log(), report.Log()
     first.on_epoch_begin(0)
-    second.set_state(json.loads(json.dumps(first.get_state())))
+    state = json.loads(json.dumps(first.get_state()))
+    second.set_state(state)
     second.on_epoch_begin(0)
+    second.set_state(state)  # as `Resume` does: what the epoch's begin changed
     second.on_epoch_end(0, {"accuracy": 0.5})
-    assert [row["seconds"] for row in second.rows] == [12.0]
+    second.on_epoch_begin(1)
+    second.on_epoch_end(1, {"accuracy": 0.5})
+    assert [row["seconds"] for row in second.rows] == [12.0, 4.0]
     assert second.get_state()["before"] == 0
 
 
 def test_a_network_too_large_for_a_short_run_says_how_long_it_would_take():
-    with pytest.raises(SystemExit, match="wrn28x10 has no short schedule: .* about 260 hours"):
-        reproduce.chosen(Namespace(name="wrn28x10", quick=False, short=True))
+    with pytest.raises(SystemExit, match="wrn28x10 has no short schedule: .* about 175 hours"):
+        reproduce.chosen(Namespace(name="wrn28x10", quick=False, short=0))
+    args = Namespace(name="wrn28x10", quick=False, short=3)
+    assert reproduce.chosen(args)[1:] == (
+        experiments.replace(experiments.SHORT, epochs=3),
+        "short 3",
+    )
+    assert "wrn28x10 --short 3 " in report.command(
+        Namespace(**vars(args), data="x.npz", precision="float32", weights=None), seed=0
+    )
     with pytest.raises(SystemExit, match="one schedule, of 12 epochs: leave out --short"):
-        args = Namespace(name="resnet20-tiny-imagenet32", quick=False, short=True)
+        args = Namespace(name="resnet20-tiny-imagenet32", quick=False, short=0)
         reproduce.chosen(args)
 
 
 def test_the_list_shows_every_row_and_what_was_reached(tmp_path):
     for seed, error in enumerate((9.0, 10.0)):
-        result = {"name": "resnet20", "length": "short", "error": error}
-        (tmp_path / f"resnet20-short-{seed}.json").write_text(json.dumps(result))
-    lines = report.listed(EXPERIMENTS, tmp_path).splitlines()
+        result = {"name": "resnet20", "length": "short 40", "error": error}
+        result |= {"data": "CIFAR-10"}
+        (tmp_path / f"resnet20-short40-{seed}.json").write_text(json.dumps(result))
+    lines = report.listed(EXPERIMENTS, tmp_path, tmp_path / "none").splitlines()
     assert max(map(len, lines)) <= 100
     (line,) = [line for line in lines if re.match(r"  resnet20\s", line)]
     # 3 x 40.55 M multiply-adds x 45,000 images x 183 passes
-    assert line.split()[1:] == ["ResNet-20", "8.75", "1", "P", "short", "9.50", "(2", "seeds)"]
+    assert line.split(maxsplit=5)[1:] == ["ResNet-20", "8.75", "1", "P", "short 40: 9.50 (2 seeds)"]
     assert all(any(line.startswith(f"  {name} ") for line in lines) for name in EXPERIMENTS)
 
 

@@ -3,7 +3,12 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    confusion_matrix,
+    f1_score,
+    top_k_accuracy_score,
+)
 
 from kerascnn import InputError, metrics
 from tests.oracles.losses import calibration_error
@@ -29,6 +34,15 @@ def test_real_digits(digits):
     expected = calibration_error(y, p.astype(float), np.ones(len(y)))
     assert float(metrics.CalibrationError()(y, p)) == pytest.approx(expected, rel=1e-4)
     assert 0.05 < expected < 0.5
+
+
+@pytest.mark.parametrize("k", [1, 3, 9])
+def test_top_k_of_keras(digits, k):
+    y, p = digits
+    expected = top_k_accuracy_score(y, p, k=k)
+    assert float(keras.metrics.SparseTopKCategoricalAccuracy(k)(y, p)) == pytest.approx(expected)
+    rows = np.eye(10)[y]
+    assert float(keras.metrics.TopKCategoricalAccuracy(k)(rows, p)) == pytest.approx(expected)
 
 
 def test_one_output_for_two_classes():

@@ -138,6 +138,12 @@ def test_transfer_table_knows_the_names_of_keras(tmp_path):
     for name in names.values():
         (tmp_path / "weights" / name).write_bytes(b"1")
         (tmp_path / "weights" / re.sub("_no_?top", "", name)).write_bytes(b"12")
+    for name in (  # smaller, of other widths
+        "mobilenet_5_0_224_tf_no_top.h5",
+        "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_160_no_top.h5",
+        "weights_mobilenet_v3_small_224_0.75_float_no_top_v2.h5",
+    ):
+        (tmp_path / "weights" / name).write_bytes(b"")
     recipe = (ROOT / "recipes/transfer_table.py", tmp_path, "--list", "--backbones", *names)
     output = run(tmp_path, *recipe, "--weights", tmp_path / "weights")
     found = re.findall(r", ([\w.-]+), \d+ pixels, weights (\S+)", output)
@@ -202,6 +208,10 @@ def test_reproduce_quick(tmp_path, name):
     assert re.search(r"seed 0, digits of scikit-learn: .* \d+ images/s, \d+% of the", line)
     result = json.loads((tmp_path / f"reproduce_runs/{name}-quick-0.json").read_text())
     assert [row["epoch"] for row in result["curve"]] == [1, 2] and result["matmul_share"] > 0
+    assert result["error"] == result["curve"][-1]["test_error"]
+    shown = run(tmp_path, ROOT / "recipes/reproduce.py", "--list")
+    ours = rf"^  {name} .*; in reproduce_runs: quick: {result['error']:.2f} \(1 seed\)$"
+    assert re.search(ours, shown, re.M)
 
 
 @pytest.mark.slow

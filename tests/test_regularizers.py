@@ -115,16 +115,35 @@ def test_bad_choices(choice, message):
 
 
 def test_what_takes_no_penalty_is_named():
-    model = kc.models.LeNet5()
-    with pytest.raises(InputError, match=r"'c3' \(PartiallyConnectedConv2D\).*{'c3': None"):
+    model = keras.Sequential([keras.Input((3,)), Plain(name="mine"), layers.Dense(2)])
+    with pytest.raises(InputError, match=r"'mine' \(Plain\).*{'mine': None"):
         regularize(model, "l2")
-    assert penalty(regularize(model, {"c3": None, "*": "l2"})) > 0
+    assert penalty(regularize(model, {"mine": None, "*": "l2"})) > 0
     with pytest.raises(InputError, match="Received: Subclassed"):
         regularize(Subclassed(), "l2")
 
 
 class Subclassed(keras.Model):
     pass
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Plain(layers.Layer):
+    """A kernel that takes no regularizer."""
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1], 2), name="kernel")
+
+    def call(self, x):
+        return keras.ops.matmul(x, self.kernel)
+
+
+def test_lenet5_takes_a_penalty_on_every_kernel():
+    model = kc.models.LeNet5()
+    kernels = [w for w in model.trainable_weights if w.path.endswith("kernel")]
+    square = sum(float((keras.ops.convert_to_numpy(w) ** 2).sum()) for w in kernels)
+    assert len(kernels) == 5
+    assert penalty(regularize(model, L2(0.5))) == pytest.approx(0.5 * square, rel=1e-5)
 
 
 def kl(x, target):

@@ -24,7 +24,7 @@ def recipe(monkeypatch):
 def write(tmp_path):
     """Writes the result file of a run."""
 
-    def write(name, seed=0, error=9.5, length="short", data=COPY, **changes):
+    def write(name, seed=0, error=9.5, length="short 40", data=COPY, **changes):
         schedule = {"epochs": 40, "rate": 0.2, "falls": None, "nesterov": True, "warm_up": None}
         result = {
             "name": name, "length": length, "seed": seed, "data": data, "error": error,
@@ -67,8 +67,20 @@ def test_seeds_are_one_row_and_schedules_and_data_are_rows_of_their_own(recipe, 
         COPY, f"**short**: 40 epochs, the paper has {epochs}", "9.30 [9.00..9.70] (3 seeds)",
         "8.75", "70 min", "2 cores, AMD EPYC; jax, float32", "512", "31%",
     ]  # fmt: skip
-    assert "- ResNet-20: epochs 40, rate 0.2, nesterov True, one cycle" in text
-    assert "--seeds 3` (commit abc1234" in text and "--seeds 2`" not in text
+    assert "- ResNet-20: rate 0.2, nesterov True, one cycle" in text
+    assert "--seeds 3` (commit abc1234; jax; Keras 3.15.1)" in text and "--seeds 2`" not in text
+    assert "- LeNet-5: rates of at most 5e-5" in text  # of every row, also those not run
+
+
+def test_shares_are_of_the_most_that_the_device_made(recipe, write, tmp_path):
+    """A peak that was measured while other work ran is too low."""
+    write("resnet20", 0, matmul_share=0.2)
+    write("resnet20", 1, matmul_share=0.8, commit="fff0000")
+    write("plain20", 0, matmul_share=0.9)
+    reproduced = recipe("reproduced")
+    text = reproduced.section(reproduced.finished(tmp_path))
+    assert cells(text, "ResNet-20")[1][-1] == cells(text, "plain-20")[1][-1] == "20%"
+    assert "(commit abc1234, fff0000; jax" in text
 
 
 def test_devices_are_not_averaged(recipe, write, tmp_path):

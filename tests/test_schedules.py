@@ -107,8 +107,8 @@ FROM_KERAS = {  # the table in the module's docstring
         lambda step: 0.3 * 0.96 ** (step // N // 8),
     ),
     "a / 10 after 32 and 48 steps": (
-        S.PiecewiseConstantDecay([32, 48], [0.3, 0.03, 0.003]),
-        lambda step: 0.3 / 10 ** ((step > 32) + (step > 48)),
+        S.PiecewiseConstantDecay([31, 47], [0.3, 0.03, 0.003]),
+        lambda step: 0.3 / 10 ** ((step >= 32) + (step >= 48)),
     ),
     "a * exp(-k * step)": (
         S.ExponentialDecay(0.3, 1, math.exp(-0.01)),
@@ -200,8 +200,22 @@ def test_robbins_monro(name):
 
 
 @pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (S.PiecewiseConstantDecay([500_000], [0.1, 0.01]), (True, False, 0.0)),
+        (S.ExponentialDecay(0.1, 10**6, 0.5), (False, True, 2.71)),
+    ],
+)
+def test_the_verdict_is_of_the_end_and_says_so(schedule, expected, caplog):
+    assert schedules.robbins_monro(schedule) == expected
+    assert "a verdict for its end alone" in caplog.text
+
+
+@pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: schedules.robbins_monro(0.1, 50), "steps must be an int >= 100"),
+        (lambda: schedules.robbins_monro(0.1, 10**7), "steps must be at most 1,600,000"),
         (lambda: schedules.InverseSquareRootDecay(-0.1, 5), "initial_learning_rate must be"),
         (lambda: schedules.InverseSquareRootDecay(0.1, 0), "decay_steps must be an int >= 1"),
         (lambda: schedules.OneCycle(0.1, 1), "steps must be an int >= 2"),

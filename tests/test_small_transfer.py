@@ -48,13 +48,20 @@ def test_the_folded_classifier_is_the_classifier(recipe):
 def test_each_cell_is_done_once_for_the_same_weights(recipe, monkeypatch):
     small = recipe("small_transfer")
     args = argparse.Namespace(
-        networks=["ResNet-20"], budgets=small.BUDGETS, methods=small.METHODS, quick=False
-    )
+        networks=["ResNet-20"], budgets=small.BUDGETS, methods=small.METHODS, quick=False,
+        precision="float32",
+    )  # fmt: skip
     todo = list(small.cells(args))
     assert len(todo) == len(set(todo)) == 3 * (3 + 3 + 1 + 1)
     monkeypatch.setattr(small.kc.weights, "entry", lambda *_: {"sha256": "new"})
-    done = [small.asdict(cell) | {"weights": small.fingerprint(cell, args)} for cell in todo]
+    done = [small.asdict(cell) | small.settings(cell, args) for cell in todo]
     assert all(small.is_done(cell, done, args) for cell in todo)
+    args.precision = "mixed_bfloat16"
+    assert not any(small.is_done(cell, done, args) for cell in todo)
+    args.precision, args.budgets = "float32", {**small.BUDGETS, 10: small.Budget(500)}
+    longer = {(cell.images, cell.method) for cell in todo if not small.is_done(cell, done, args)}
+    assert longer == {(10, "from scratch"), (10, "fine-tuned")}
+    args.budgets = small.BUDGETS
     monkeypatch.setattr(small.kc.weights, "entry", lambda *_: {"sha256": "newer"})
     again = {cell.method for cell in todo if not small.is_done(cell, done, args)}
     assert again == {"frozen features", "fine-tuned"}
@@ -90,7 +97,9 @@ def test_section_and_picture(recipe, monkeypatch, tmp_path):
     versions = {"cores": 2, "cpu": "AMD EPYC", "tensorflow": "2.21", "keras": "3.15"}
     result = {"data": "CIFAR-10 (JPEG copy)", "cells": CELLS, "rows": rows, "versions": versions}
     monkeypatch.setattr(report, "load", lambda name: json.loads(json.dumps(result)))
-    assert "of CIFAR-10 (JPEG copy), mean" in report.section()
+    section = report.section()
+    assert "of CIFAR-10 (JPEG copy), mean" in section and "On CPU, float32." in section
+    assert "`python recipes/small_transfer.py --data cifar10_jpegbytes.npz --results" in section
     report.picture(rows, result["data"]).savefig(tmp_path / "drawn.png", dpi=120)
     with Image.open(tmp_path / "drawn.png") as picture:
         assert picture.size == (540, 432)

@@ -29,7 +29,8 @@ def preset(name, image_size=None, value_range=(0, 255), seed=None):
     | "strong" | mirrored, zoomed, stretched, `RandAugment` | |
 
     The mirror image is left and right, with probability 1/2. The paper of LeNet does not say how
-    far digits are moved; those numbers are ours, as are the last three rows.
+    far digits are moved; those numbers are ours, as are the last three rows. AlexNet's paper says
+    224 pixels, but its first layer fits 227: for `kerascnn.models.AlexNet` pass `image_size=227`.
 
     Args:
         name: str, as above.

@@ -1,7 +1,8 @@
 """Callbacks for `fit`: learning rates, batch sizes, averages, and runs that cannot be lost.
 
-All keep their state in a run that `Resume` continues. Of Keras's own, `EarlyStopping`,
-`ReduceLROnPlateau`, `ModelCheckpoint`, `CSVLogger`, `SwapEMAWeights` and `TensorBoard` do so too.
+All but the range test keep their state in a run that `Resume` continues. Of Keras's own,
+`EarlyStopping`, `ReduceLROnPlateau`, `ModelCheckpoint`, `CSVLogger`, `SwapEMAWeights` and
+`TensorBoard` do so too.
 """
 
 from kerascnn.callbacks.batch_size_growth import BatchSizeGrowth

@@ -28,14 +28,30 @@ class Monitor:
         if min_delta < 0:
             raise InputError(f"min_delta must not be negative. Received: min_delta={min_delta}.")
         self.name, self.mode, self.min_delta = name, mode, min_delta
+        self._validated = False
         if mode == "auto":
             self.mode = _direction(name)
 
     def read(self, logs, who):
-        """The number, or an `InputError` that names those there are."""
-        if self.name not in (logs or {}):
-            names = ", ".join(logs or {}) or "none"
-            raise InputError(f"{who} monitors {self.name!r}, but fit reports: {names}.")
+        """The number, or an `InputError` that names those there are.
+
+        None in an epoch after which `fit` did not validate, as it does with `validation_freq`; the
+        first epoch must be validated, or a `fit` without validation would never be noticed.
+        """
+        logs = logs or {}
+        validated = any(name.startswith("val_") for name in logs)
+        if self.name not in logs and self._validated and not validated:
+            return None
+        self._validated = validated
+        if self.name not in logs:
+            hint = ""
+            if self.name.startswith("val_") and not validated:
+                hint = (
+                    " Pass validation_data to fit; with validation_freq let it begin with the "
+                    "first epoch: validation_freq=[1, 3, 5]."
+                )
+            names = ", ".join(logs) or "none"
+            raise InputError(f"{who} monitors {self.name!r}, but fit reports: {names}.{hint}")
         return float(logs[self.name])
 
     def is_better(self, value, than):

@@ -4,7 +4,7 @@ import keras
 
 from kerascnn.schedules import Scaled
 
-__all__ = ["log_rates", "scale_rates", "scales", "schedules_of", "set_scales"]
+__all__ = ["log_rates", "optimizers_of", "scale_rates", "scales", "schedules_of", "set_scales"]
 
 
 def log_rates(model, logs):
@@ -17,7 +17,7 @@ def log_rates(model, logs):
     >>> logs
     {'learning_rate': 0.5}
     """
-    parts = _optimizers(model)
+    parts = optimizers_of(model)
     for part in parts:
         name = "learning_rate" if len(parts) == 1 else f"learning_rate_{part.name}"
         logs[name] = float(keras.ops.convert_to_numpy(part.learning_rate))
@@ -28,7 +28,7 @@ def scale_rates(model, factor):
 
     A schedule is replaced by a `kerascnn.schedules.Scaled` one, and the next step is traced anew.
     """
-    for part in _optimizers(model):
+    for part in optimizers_of(model):
         schedule = _schedule(part)
         if schedule is None:
             part.learning_rate = float(part.get_config()["learning_rate"]) * factor
@@ -38,12 +38,12 @@ def scale_rates(model, factor):
 
 def scales(model):
     """The factor on each schedule, 1.0 for a plain rate: what a checkpoint has to keep."""
-    return [_scale(_schedule(part)) for part in _optimizers(model)]
+    return [_scale(_schedule(part)) for part in optimizers_of(model)]
 
 
 def set_scales(model, factors):
     """Put back what `scales` returned."""
-    for part, factor in zip(_optimizers(model), factors):
+    for part, factor in zip(optimizers_of(model), factors):
         schedule = _schedule(part)
         if _scale(schedule) != factor:
             _scale_schedule(model, part, schedule, factor)
@@ -51,11 +51,11 @@ def set_scales(model, factors):
 
 def schedules_of(model):
     """The schedules that rates of the model follow."""
-    found = [_schedule(part) for part in _optimizers(model)]
+    found = [_schedule(part) for part in optimizers_of(model)]
     return [schedule for schedule in found if schedule is not None]
 
 
-def _optimizers(model):
+def optimizers_of(model):
     """The optimisers that have a rate: several in a `MultiOptimizer`."""
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     return list(getattr(optimizer, "optimizers", [optimizer]))

@@ -3,7 +3,18 @@
 import keras
 import numpy as np
 
-__all__ = ["assign", "copied", "optimizer_variables", "restore", "snapshot"]
+from kerascnn._errors import InputError
+
+__all__ = ["assign", "copied", "optimizer_variables", "refuse_unbuilt", "restore", "snapshot"]
+
+
+def refuse_unbuilt(model):
+    """What is to be put back must be there."""
+    if not model.built:
+        raise InputError(
+            "The model has no weights before its first batch, so none can be kept. Begin it "
+            "with keras.Input(shape), or call model.build(shape) before fit."
+        )
 
 
 def optimizer_variables(model):
@@ -34,11 +45,19 @@ def assign(variables, values):
 
 def snapshot(model):
     """Weights, moving statistics and momenta as they are now."""
-    return copied(model.variables), copied(optimizer_variables(model))
+    learnt = optimizer_variables(model)
+    return copied(model.variables), copied(learnt), [variable.path for variable in learnt]
 
 
 def restore(model, state):
-    """Go back to what `snapshot` returned."""
-    weights, momenta = state
+    """Go back to what `snapshot` returned.
+
+    Momenta of weights that did not train then (`GradualUnfreezing`) begin with nothing.
+    """
+    weights, momenta, paths = state
     assign(model.variables, weights)
-    assign(optimizer_variables(model), momenta)
+    learnt = optimizer_variables(model)
+    if paths != [variable.path for variable in learnt]:
+        known = dict(zip(paths, momenta))
+        momenta = [known.get(v.path, np.zeros(v.shape, v.dtype)) for v in learnt]
+    assign(learnt, momenta)

@@ -14,7 +14,8 @@ class BoldDriver(keras.callbacks.Callback):
     """Multiplies the learning rate by `increase` after a better epoch, by `decrease` after a worse.
 
     A worse epoch is undone: weights and momenta go back to those that the best value was measured
-    with, which are those at the epoch's end for "val_..." and at its begin for the rest.
+    with, which are those at the epoch's end for "val_..." and at its begin for the rest. With
+    `validation_freq` the rate stays in epochs that are not validated; the first one must be.
 
     Source: Vogl et al. 1988, Biol. Cybern. 59, and Battiti 1989, Complex Systems 3 ("bold driver").
     Differs: once an epoch on its mean loss, not on the loss of the whole data after each update.
@@ -71,6 +72,8 @@ class BoldDriver(keras.callbacks.Callback):
         logs = {} if logs is None else logs
         log_rates(self.model, logs)
         value = self._monitor.read(logs, type(self).__name__)
+        if value is None:
+            return
         if self._monitor.is_better(value, self._best) or value == self._best:
             self._best = value
             self._measured = self._begin or snapshot(self.model)

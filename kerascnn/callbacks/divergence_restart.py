@@ -7,7 +7,7 @@ import numpy as np
 
 from kerascnn._errors import InputError, NonFiniteError
 from kerascnn.callbacks._scaling import log_rates, scale_rates, scales, set_scales
-from kerascnn.callbacks._values import restore, snapshot
+from kerascnn.callbacks._values import refuse_unbuilt, restore, snapshot
 
 __all__ = ["DivergenceRestart"]
 
@@ -30,7 +30,7 @@ class DivergenceRestart(keras.callbacks.Callback):
         max_restarts: int >= 1. After so many the run ends.
 
     Raises:
-        InputError: an argument is outside its range.
+        InputError: an argument is outside its range; from `fit`, the model is not built.
         NonFiniteError: from `fit`, it diverges after `max_restarts` still.
 
     >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
@@ -65,11 +65,7 @@ class DivergenceRestart(keras.callbacks.Callback):
         set_scales(self.model, state["scales"])
 
     def on_train_begin(self, logs=None):
-        if not self.model.built:
-            raise InputError(
-                "The model has no weights before its first batch, so none can be kept. Begin it "
-                "with keras.Input(shape), or call model.build(shape) before fit."
-            )
+        refuse_unbuilt(self.model)
         self._first, self._restarts = None, 0
         self._begin = self._good = None
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 from kerascnn._errors import InputError
-from kerascnn.callbacks._scaling import schedules_of
-from kerascnn.callbacks._values import assign, copied
+from kerascnn.callbacks._scaling import optimizers_of, schedules_of
+from kerascnn.callbacks._values import assign, copied, refuse_unbuilt
 
 __all__ = ["LearningRateRangeTest"]
 
@@ -32,7 +32,8 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         suggestion: float. A tenth of the rate at which the smoothed loss is lowest.
 
     Raises:
-        InputError: an argument is outside its range; from `fit`, the rate follows a schedule.
+        InputError: an argument is outside its range; from `fit`, the rate follows a schedule, or
+            there are several optimisers (`MultiOptimizer`), or the model is not built.
 
     >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     >>> model.compile(keras.optimizers.SGD(0.5), "mse")
@@ -71,10 +72,18 @@ class LearningRateRangeTest(keras.callbacks.Callback):
                 "schedule. Compile with a number for the test."
             )
         self.rates, self.losses = np.zeros(0), np.zeros(0)
-        self._rate = float(self.model.optimizer.get_config()["learning_rate"])
+        parts = optimizers_of(self.model)
+        if len(parts) > 1:
+            raise InputError(
+                f"The range test looks for one learning rate, and the model has {len(parts)} "
+                "optimisers. Compile with one of them for the test."
+            )
+        refuse_unbuilt(self.model)
+        if not self.model.optimizer.built:
+            self.model.optimizer.build(self.model.trainable_variables)
+        self._rate = float(parts[0].get_config()["learning_rate"])
         self._weights = copied(self.model.variables)
         self._optimizer = copied(self.model.optimizer.variables)
-        self._names = [variable.path for variable in self.model.optimizer.variables]
 
     def on_epoch_begin(self, epoch, logs=None):
         self._sum, self._seen = 0.0, 0
@@ -97,9 +106,7 @@ class LearningRateRangeTest(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         assign(self.model.variables, self._weights)
-        before = dict(zip(self._names, self._optimizer))
-        for variable in self.model.optimizer.variables:  # Keras makes some in the first step
-            variable.assign(before.get(variable.path, np.zeros(variable.shape)))
+        assign(self.model.optimizer.variables, self._optimizer)
         self.model.optimizer.learning_rate = self._rate
 
 

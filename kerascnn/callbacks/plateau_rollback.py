@@ -20,7 +20,8 @@ class PlateauRollback(keras.callbacks.Callback):
     The model then goes on from the weights of its best epoch, and the optimiser from the momenta it
     had there; steps are still counted on. Unlike Keras's `ReduceLROnPlateau` it also works on top
     of a schedule, which it scales, and with several optimisers (`MultiOptimizer`). The rate is
-    written into the history.
+    written into the history. With `validation_freq` the epochs that are not validated do not count;
+    the first one must be.
 
     Source: "÷2 on plateau" of the lecture notes G6061, which keep the last weights: that is
     `rollback=False`; ÷10 of He et al. 2016 (arXiv:1512.03385, Sec. 3.4) is `factor=0.1`.
@@ -76,6 +77,8 @@ class PlateauRollback(keras.callbacks.Callback):
         logs = {} if logs is None else logs
         log_rates(self.model, logs)
         value = self._monitor.read(logs, type(self).__name__)
+        if value is None:
+            return
         if self._monitor.is_better(value, self._best):
             self._best, self._wait = value, 0
             if self.rollback:

@@ -1,5 +1,7 @@
 """The mean of the weights of the last epochs."""
 
+import logging
+
 import keras
 
 from kerascnn._batch_norm import has_batch_norm, recalibrate_batch_norm
@@ -9,16 +11,21 @@ from kerascnn.callbacks._values import assign, copied
 
 __all__ = ["StochasticWeightAveraging"]
 
+_log = logging.getLogger("kerascnn")
+
 
 class StochasticWeightAveraging(keras.callbacks.Callback):
     """Ends `fit` with the mean of the weights after each epoch from `start_epoch` on.
 
-    Train those epochs at a constant, rather high rate, or in cycles (`every_epochs` long). The
+    Train those epochs at a constant, rather high rate, or in cycles of `every_epochs` that begin
+    with `start_epoch`; then the weights at each cycle's end, where the rate is lowest, count. The
     statistics of batch normalisation are estimated anew for the mean, from `data`. `fit`'s own
     validation sees the single weights; evaluate the mean after it. (For a mean that decays, in
-    every step, there is Keras's `use_ema=True` with `keras.callbacks.SwapEMAWeights`.)
+    every step, there is Keras's `use_ema=True` with `keras.callbacks.SwapEMAWeights`.) Where other
+    layers begin to train (`GradualUnfreezing`), the mean begins anew.
 
-    Source: Izmailov et al. 2018, arXiv:1803.05407, Algorithm 1. Differs: no.
+    Source: Izmailov et al. 2018, arXiv:1803.05407, Algorithm 1. Differs: the weights that
+    the averaged epochs start from are not in the mean, as in PyTorch's.
 
     Args:
         start_epoch: int >= 0, epochs that are not averaged.
@@ -64,23 +71,33 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
                 "Pass the training data: StochasticWeightAveraging(..., data=data.train)."
             )
         epochs = self.params.get("epochs")
-        if epochs is not None and self.start_epoch >= epochs:
+        if epochs is not None and self.start_epoch + self.every_epochs > epochs:
             raise InputError(
-                f"start_epoch={self.start_epoch} is never reached: fit trains {epochs} epochs."
+                f"start_epoch={self.start_epoch} with every_epochs={self.every_epochs} is never "
+                f"reached: fit trains {epochs} epochs."
             )
 
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None:
             log_rates(self.model, logs)
-        past = epoch - self.start_epoch
-        if past < 0 or past % self.every_epochs:
+        done = epoch + 1 - self.start_epoch
+        if done <= 0 or done % self.every_epochs:
             return
         weights = [value.astype("float64") for value in copied(self.model.trainable_variables)]
+        if self._mean is not None and len(self._mean) != len(weights):
+            _log.warning(
+                "Epoch %d: other layers train now than before: the mean of the weights begins "
+                "anew, without the %d before.",
+                epoch + 1,
+                self.num_averaged,
+            )
+            self.num_averaged, self._mean = 0, None
         self.num_averaged += 1
         if self._mean is None:
             self._mean = weights
         self._mean = [
-            mean + (value - mean) / self.num_averaged for mean, value in zip(self._mean, weights)
+            mean + (value - mean) / self.num_averaged
+            for mean, value in zip(self._mean, weights, strict=True)
         ]
 
     def on_train_end(self, logs=None):

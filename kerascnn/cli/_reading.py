@@ -92,3 +92,12 @@ def say_skipped(findings):
     for finding in findings:
         if finding.action == "skipped":
             print(described(finding, 3), file=sys.stderr)
+
+
+def say_seen(findings):
+    """The photos that a run knows already, on stderr: whoever measures on them should know."""
+    from kerascnn.transfer.run import SEEN
+
+    for finding in findings:
+        if finding.problem == SEEN:
+            print(f"Warning: {described(finding, 3)}", file=sys.stderr)

@@ -9,7 +9,7 @@ import typer
 from kerascnn._console import printable, starting_keras, table
 from kerascnn._errors import InputError
 from kerascnn.cli._options import Json, Photos, print_json
-from kerascnn.cli._reading import say_skipped
+from kerascnn.cli._reading import say_seen, say_skipped
 
 __all__ = ["doctor", "evaluate", "predict", "report"]
 
@@ -32,6 +32,7 @@ def evaluate(
         print_json(scores | {"findings": [vars(finding) for finding in scores["findings"]]})
         return
     say_skipped(scores["findings"])
+    say_seen(scores["findings"])
     rows = [
         [row["name"], *(f"{row[key]:.1%}" for key in ("precision", "recall", "f1")), row["support"]]
         for row in scores["per_class"]

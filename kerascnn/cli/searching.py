@@ -11,7 +11,7 @@ import typer
 from kerascnn._console import table
 from kerascnn._errors import InputError, one_of
 from kerascnn.cli._options import ImageSize, Json, Photos, Resize, Seed, Weights, print_json
-from kerascnn.cli._reading import read_decoded, read_photos, refuse_inside
+from kerascnn.cli._reading import read_decoded, read_photos, reading_for, refuse_inside
 
 __all__ = ["tune"]
 
@@ -27,7 +27,10 @@ def tune(
         Path, typer.Option("--output", "-o", help="Folder of the search; it goes on there.")
     ] = Path("search"),
     backbone: Annotated[
-        list[str], typer.Option(help="Network to start from; several are searched over.")
+        list[str],
+        typer.Option(
+            help="Network to start from; several are searched over, on photos of the first's size."
+        ),
     ] = ["MobileNetV2"],  # noqa: B006 (Typer's way to say it)
     weights: Weights = None,
     image_size: ImageSize = None,
@@ -111,7 +114,19 @@ def _fine_tuning(
     photos, names, weights, image_size, resize, seed, manifest, verbose, depths, epochs
 ):
     reading = (image_size, resize, seed, manifest, verbose)
-    data, weights = read_photos(photos, names[0], weights, *reading)
+    if len(names) > 1:  # each has its own; the photos are read once, as the first one takes them
+        found = {name: reading_for(name, weights, image_size, resize) for name in names}
+        channels = {name: decoder.channels for name, (decoder, _) in found.items()}
+        if len(set(channels.values())) > 1:
+            told = ", ".join(f"{name} {number}" for name, number in channels.items())
+            raise InputError(
+                f"Photos are read once for all backbones, but their channels differ: {told}. "
+                "Search them apart."
+            )
+        data, _ = read_photos(photos, names[0], weights, *reading)
+        weights = {name: chosen for name, (_, chosen) in found.items()}
+    else:
+        data, weights = read_photos(photos, names[0], weights, *reading)
     from kerascnn.search import FineTuning
 
     backbone = names if len(names) > 1 else names[0]

@@ -29,7 +29,9 @@ def from_arrays(
     """Images that are in memory already.
 
     As with folders, equal images never cross splits, and those that stand in two classes are left
-    out; `data.findings` names them by number.
+    out; `data.findings` names them by number. Images that only look the same are not looked for, as
+    `from_directory` does: among drawn digits most would. Where several images are of one patient or
+    scene, pass `splits` as a list made by `kerascnn.data.stratified_split`.
 
     Args:
         images: uint8 array (N, H, W), (N, H, W, 1) or (N, H, W, 3), values 0-255.

@@ -1,6 +1,10 @@
 """The output of ordered classes: one score, many thresholds."""
 
+import numbers
+
 import keras
+
+from kerascnn._errors import InputError
 
 __all__ = ["OrdinalOutput"]
 
@@ -27,13 +31,18 @@ class OrdinalOutput(keras.layers.Layer):
     Output shape:
         (N, classes - 1), float, in [0, 1] with the sigmoid.
 
+    Raises:
+        InputError: `classes` is no int >= 2.
+
     >>> OrdinalOutput(5)(keras.ops.zeros((2, 8))).shape
     TensorShape([2, 4])
     """
 
     def __init__(self, classes, activation="sigmoid", bias_initializer="zeros", **kwargs):
         super().__init__(**kwargs)
-        self.classes = classes
+        if not isinstance(classes, numbers.Integral) or classes < 2:
+            raise InputError(f"`classes` must be an int >= 2. Received: classes={classes!r}.")
+        self.classes = int(classes)
         self.activation = keras.activations.get(activation)
         self.bias_initializer = keras.initializers.get(bias_initializer)
 

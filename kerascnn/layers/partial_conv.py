@@ -26,6 +26,8 @@ class PartiallyConnectedConv2D(keras.layers.Layer):
         activation: as in Keras layers; None is linear.
         kernel_initializer: as in Keras layers. It draws a full (kernel_size, kernel_size, C,
             filters) kernel, of which the connected part is kept.
+        kernel_regularizer: as in Keras layers, of the weights that exist. (A constraint would need
+            the weights of one output map along an axis, and they are not.)
 
     Input shape:
         (N, H, W, C), float.
@@ -49,6 +51,7 @@ class PartiallyConnectedConv2D(keras.layers.Layer):
         kernel_size,
         activation=None,
         kernel_initializer="glorot_uniform",
+        kernel_regularizer=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -56,6 +59,7 @@ class PartiallyConnectedConv2D(keras.layers.Layer):
         self.kernel_size = kernel_size
         self.activation = keras.activations.get(activation)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
     def build(self, input_shape):
         table = np.asarray(self.connections)
@@ -74,7 +78,10 @@ class PartiallyConnectedConv2D(keras.layers.Layer):
             return ops.take(ops.reshape(full, (*window, table.size)), pairs, axis=-1)
 
         self.kernel = self.add_weight(
-            shape=(*window, len(pairs)), initializer=connected, name="kernel"
+            shape=(*window, len(pairs)),
+            initializer=connected,
+            regularizer=self.kernel_regularizer,
+            name="kernel",
         )
         self.bias = self.add_weight(shape=(table.shape[1],), initializer="zeros", name="bias")
 
@@ -91,6 +98,7 @@ class PartiallyConnectedConv2D(keras.layers.Layer):
             "kernel_size": self.kernel_size,
             "activation": keras.activations.serialize(self.activation),
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
 
 

@@ -93,7 +93,7 @@ def survival_rates(num_blocks, last=0.5):
         last: float in (0, 1]. p_L; the paper uses 0.5.
 
     Returns:
-        List of `num_blocks` floats in [last, 1), first block first.
+        List of `num_blocks` floats from [last, 1], first block first.
 
     Raises:
         InputError: `num_blocks` is below 1, or `last` is outside (0, 1].

@@ -1,7 +1,11 @@
 """Subsampling with a trainable weight and bias per map."""
 
+import numbers
+
 import keras
 from keras import ops
+
+from kerascnn._errors import InputError
 
 __all__ = ["TrainableSubsampling"]
 
@@ -27,6 +31,9 @@ class TrainableSubsampling(keras.layers.Layer):
     Output shape:
         (N, H // pool_size, W // pool_size, C), float.
 
+    Raises:
+        InputError: `pool_size` is no int >= 1.
+
     >>> x = keras.ops.reshape(keras.ops.arange(16, dtype="float32"), (1, 4, 4, 1))
     >>> keras.ops.convert_to_numpy(TrainableSubsampling()(x))[0, :, :, 0]
     array([[ 2.5,  4.5],
@@ -35,7 +42,9 @@ class TrainableSubsampling(keras.layers.Layer):
 
     def __init__(self, pool_size=2, activation=None, weight_initializer=None, **kwargs):
         super().__init__(**kwargs)
-        self.pool_size = pool_size
+        if not isinstance(pool_size, numbers.Integral) or pool_size < 1:
+            raise InputError(f"`pool_size` must be an int >= 1. Received: pool_size={pool_size!r}.")
+        self.pool_size = int(pool_size)
         self.activation = keras.activations.get(activation)
         self.weight_initializer = keras.initializers.get(weight_initializer)
 

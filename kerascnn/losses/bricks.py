@@ -22,7 +22,7 @@ class LogLoss(keras.losses.Loss):
         reduction, name: as in Keras losses.
 
     Call arguments:
-        y_true: -1 (or 0) and 1, (N, units), or (N,) for one unit.
+        y_true: -1 (or 0) and 1, (N, units), or (N,) for one unit; others make the loss NaN.
         y_pred: float scores, (N, units). Units are averaged.
 
     >>> round(float(LogLoss()([-1, 1], keras.ops.array([[0.0], [100.0]]))), 4)  # log(2) / 2
@@ -47,7 +47,7 @@ class HingeLoss(keras.losses.Loss):
         reduction, name: as in Keras losses.
 
     Call arguments:
-        y_true: -1 (or 0) and 1, (N, units), or (N,) for one unit.
+        y_true: -1 (or 0) and 1, (N, units), or (N,) for one unit; others make the loss NaN.
         y_pred: float scores, (N, units). Units are averaged.
 
     Raises:
@@ -115,8 +115,9 @@ def _positive(margin):
 
 
 def _signs(y_true, y_pred):
-    """Labels of -1 and 1, one for each score."""
+    """Labels of -1 and 1, one for each score; NaN for what is neither, nor 0."""
     y_true = ops.cast(y_true, y_pred.dtype)
     if len(y_true.shape) < len(y_pred.shape):
         y_true = ops.expand_dims(y_true, -1)
-    return ops.where(y_true == 0, -1.0, y_true)
+    signs = ops.where(y_true == 0, -1.0, y_true)
+    return ops.where(ops.abs(signs) == 1, signs, float("nan"))

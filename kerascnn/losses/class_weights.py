@@ -23,7 +23,8 @@ class ClassWeighted(LossAround):
         reduction, name: as in Keras losses; the reduction of `loss` is not used.
 
     Call arguments:
-        y_true: int labels, (N,) or (N, 1), or one-hot rows (N, classes), as `loss` needs them.
+        y_true: int labels, (N,) or (N, 1), or one-hot rows (N, classes), as `loss` needs them. A
+            label that is no class makes the loss NaN.
         y_pred: as `loss` needs it.
 
     Raises:
@@ -58,8 +59,11 @@ class ClassWeighted(LossAround):
             return y_true
         labels = ops.reshape(y_true, (-1,))
         if classes == 2:  # may lie between: mixed images
-            return ops.stack([1 - labels, labels], axis=-1)
-        return ops.one_hot(ops.cast(labels, "int32"), classes)
+            rows = ops.cast(ops.stack([1 - labels, labels], axis=-1), "float32")
+        else:
+            rows = ops.one_hot(ops.cast(labels, "int32"), classes, dtype="float32")
+        known = (labels >= 0) & (labels <= classes - 1)
+        return ops.where(ops.expand_dims(known, -1), rows, float("nan"))
 
     def get_config(self):
         return {**super().get_config(), "weights": self.weights}

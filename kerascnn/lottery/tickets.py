@@ -85,7 +85,8 @@ def find_tickets(
     [1.0, 0.5, 0.25]
     """
     folder = Path(folder)
-    _settle(folder, {"fraction": fraction, "scope": scope, "control": control, "seed": seed})
+    settings = {"fraction": fraction, "scope": scope, "control": control, "seed": seed}
+    _settle(folder, settings | {"warm_up": warm_up is not None})
     start, masks = _start(build, warm_up, folder, seed), None
     for number in range(rounds + 1):
         place = folder / f"round-{number:02d}"

@@ -18,6 +18,8 @@ epsilon / sqrt(1 - beta_2^t) | the same where gradients are well above epsilon: 
 `K.Adam(rate, epsilon=1e-8)` |
 | Adam without bias correction | rate m / (sqrt(v) + epsilon) | none | a schedule of \
 rate (1 - beta_1^t) / sqrt(1 - beta_2^t), t = step + 1 |
+| AdamW | w - rate m_hat / (sqrt(v_hat) + epsilon) - decay w | decay rate w | \
+`K.AdamW(rate, weight_decay=decay / rate)` |
 | AlexNet | v = 0.9 v - decay rate w - rate g; w + v | `weight_decay` shrinks w by decay rate w \
 beside the momentum: at 0.9 a tenth of the effect | \
 `kernel_regularizer=keras.regularizers.L2(decay / 2)` in each layer, without `weight_decay` |

@@ -20,12 +20,12 @@ class StochasticDiagonalLM(keras.optimizers.Optimizer):
     then h is 1. The variables with h are saved with the model.
 
     LeNet-5's rate for its 20 passes is 5e-4 for 2, 2e-4 for 3, 1e-4 for 3, 5e-5 for 4, then 1e-5:
-    `PiecewiseConstantDecay([2 * n, 5 * n, 8 * n, 12 * n], [5e-4, 2e-4, 1e-4, 5e-5, 1e-5])` for n
-    steps a pass. It belongs to single images (`batch_size=1`); batches of b images take b times
+    `PiecewiseConstantDecay([k * n - 1 for k in (2, 5, 8, 12)], [5e-4, 2e-4, 1e-4, 5e-5, 1e-5])` for
+    n steps a pass. It belongs to single images (`batch_size=1`); batches of b images take b times
     fewer steps, and up to b times the rate. `LeNet5(output="rbf")` with `RBFLoss` needs less at
     first, 1e-4 in batches of 8: its loss sums 84 squares, and at 5e-4 the units saturate.
 
-    Source: LeCun et al. 1998, Proc. IEEE 86(11), Sec. III-A and App. C. Differs from the paper: how
+    Source: LeCun et al. 1998, Proc. IEEE 86(11), Sec. III-B and App. C. Differs from the paper: how
     the callback estimates h.
 
     Args:

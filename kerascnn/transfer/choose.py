@@ -179,8 +179,9 @@ def plan(photos_per_class, stages, majority):
     if not known:
         return Plan("probe", None, [amount, "no validation photos: similarity unknown"])
     best, last = max(known, key=lambda row: row["validation_accuracy"]), known[-1]
-    gain = last["validation_accuracy"] - majority
-    similar = gain >= SIMILAR * (best["validation_accuracy"] - majority)
+    gain = max(0.0, best["validation_accuracy"] - majority)  # of nothing, if no stage has any
+    lost = best["validation_accuracy"] - last["validation_accuracy"]
+    similar = lost <= (1 - SIMILAR) * gain
     closeness = (
         f"a linear classifier is {'as good' if similar else 'worse'} on the last stage "
         f"({last['validation_accuracy']:.1%}) {'as' if similar else 'than'} on any "

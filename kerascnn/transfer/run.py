@@ -14,7 +14,7 @@ import kerascnn
 from kerascnn import _archive, report
 from kerascnn._errors import InputError
 from kerascnn._runs import atomic_path, finished, run_folder, write_json
-from kerascnn.data import Decoder, Finding, ImageData, Split
+from kerascnn.data import Decoder, Finding, ImageData, Split, load_manifest
 from kerascnn.data.examine import examine, file_reader
 from kerascnn.data.folders import list_files, refuse_layout
 from kerascnn.data.inventory import usable_photos, without_contradictions
@@ -30,8 +30,9 @@ from kerascnn.transfer.choose import Plan
 from kerascnn.transfer.probe import accuracy
 from kerascnn.weights.reading import not_finite
 
-__all__ = ["Result", "Run", "load_run"]
+__all__ = ["SEEN", "Result", "Run", "load_run"]
 
+SEEN = "known to this run from training or validation, which makes the figures too good"
 _LABELS = "labels.json"  # inside the .keras archive and beside it
 
 
@@ -190,8 +191,9 @@ class Run:
         decoder: `Decoder`, the one the training photos went through.
     """
 
-    def __init__(self, model, labels):
+    def __init__(self, model, labels, manifest=None):
         self.model = model
+        self._manifest = manifest
         self.class_names = labels["class_names"]
         self.decoder = Decoder(labels["image_size"], labels["channels"], labels["resize"])
 
@@ -224,7 +226,9 @@ class Run:
 
         Returns:
             dict: accuracy, interval (95 %, Wilson), balanced_accuracy, macro_f1, log_loss,
-            per_class, num_photos, findings (list of `Finding`: photos that were left out, ...).
+            per_class, num_photos, findings (list of `Finding`: photos that were left out, photos
+            that the run has seen, which make the figures too good, ...). What a run has seen is in
+            the manifest.csv beside its model; without that file nothing is said.
 
         Raises:
             InputError: the folder cannot be used, or has a class the run does not know.
@@ -253,9 +257,19 @@ class Run:
                 f"{root} has classes this model does not know: {', '.join(unknown)}. "
                 f"It knows: {', '.join(self.class_names)}."
             )
+        if seen := self._seen(photos):
+            noticed[SEEN, "kept"] += seen
         read = StoredPixels(self.decoder, root)
         findings = [Finding(*problem, paths) for problem, paths in noticed.items()]
         return Split(read, photos, self.class_names, self.decoder), findings
+
+    def _seen(self, photos):
+        """The paths of those that this run was trained or chosen with."""
+        if self._manifest is None:
+            return []
+        listed = load_manifest(self._manifest)
+        known = {photo.digest for photo in listed if photo.split != "test"}
+        return [photo.path for photo in photos if photo.digest in known]
 
 
 def load_run(path):
@@ -286,7 +300,8 @@ def load_run(path):
             "Train again with a lower learning rate."
         )
     try:
-        return Run(model, _checked_labels(text, model))
+        manifest = file.with_name("manifest.csv")
+        return Run(model, _checked_labels(text, model), manifest if manifest.exists() else None)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InputError(
             f"The labels in {file} are damaged or of another model. Copy the file again."

@@ -23,8 +23,10 @@ def spread(row, digits=2):
 def made_by(result, command):
     """Where and how a section's figures were made."""
     versions = result["versions"]
+    backend = versions.get("backend", "tensorflow")
+    name = {"tensorflow": "TensorFlow", "jax": "JAX"}[backend]
     return (
-        f"{versions['cores']} cores, {versions['cpu']}; TensorFlow {versions['tensorflow']}, "
+        f"{versions['cores']} cores, {versions['cpu']}; {name} {versions[backend]}, "
         f"Keras {versions['keras']}.\nCommand: `{command}`."
     )
 

@@ -54,6 +54,27 @@ def test_losses_are_those_of_the_steps():
     np.testing.assert_allclose(test.losses, losses, rtol=1e-3)
 
 
+def test_a_scaled_loss():
+    """As in mixed_float16, where Keras wraps the optimiser."""
+    sgd = keras.optimizers.SGD(0.5)
+    model = compiled(keras.optimizers.LossScaleOptimizer(sgd, initial_scale=8.0))
+    test = run(model, LearningRateRangeTest(1e-3, 0.1, 20))
+    np.testing.assert_allclose(test.rates, np.geomspace(1e-3, 0.1, 20))
+    assert float(sgd.learning_rate) == 0.5 and float(model.optimizer.dynamic_scale) == 8.0
+
+
+def test_several_optimizers_and_a_model_without_weights():
+    layers = [keras.layers.Dense(3), keras.layers.Dense(1)]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    model.compile(kc.optimizers.layer_rates(model, "sgd", verbose=False), "mse")
+    with pytest.raises(kc.InputError, match="and the model has 2 optimisers. Compile with one"):
+        run(model, LearningRateRangeTest())
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(kc.InputError, match="no weights before its first batch"):
+        run(model, LearningRateRangeTest())
+
+
 def test_it_ends_before_it_breaks_and_suggests_a_rate_that_trains():
     test = run(compiled(keras.optimizers.SGD(0.5)), LearningRateRangeTest(1e-5, 1e3, 100))
     assert len(test.rates) < 100 and np.isfinite(test.losses).all()

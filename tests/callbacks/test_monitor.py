@@ -1,5 +1,7 @@
 """Which way is better, and a name that is not in the logs."""
 
+import keras
+import numpy as np
 import pytest
 
 import kerascnn as kc
@@ -34,3 +36,37 @@ def test_better_by_more_than_min_delta():
 def test_bad_input(make, message):
     with pytest.raises(kc.InputError, match=message):
         make()
+
+
+def test_epochs_that_are_not_validated_are_passed_over():
+    monitor = Monitor("val_loss")
+    assert monitor.read({"loss": 1.0, "val_loss": 2.0}, "X") == 2.0
+    assert monitor.read({"loss": 1.0}, "X") is None
+    assert monitor.read({"loss": 1.0, "val_loss": 3.0}, "X") == 3.0
+    with pytest.raises(kc.InputError, match="but fit reports: loss, val_acc.$"):
+        monitor.read({"loss": 1.0, "val_acc": 0.0}, "X")
+
+
+@pytest.mark.parametrize(
+    ("callback", "expected"),
+    [
+        (lambda: kc.callbacks.PlateauRollback(patience=1, min_delta=99.0), [1, 1, 1, 0.5, 0.5]),
+        (lambda: kc.callbacks.BoldDriver(increase=2.0), [1, 2, 2, 4, 4]),
+    ],
+)
+def test_with_validation_freq(callback, expected):
+    """The rates of five epochs, of which the first, third and fifth are validated."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(1e-3), "mse")
+    x = np.ones((4, 1), "float32")
+    history = model.fit(
+        x, x, epochs=5, callbacks=[callback()], validation_data=(x, x),
+        validation_freq=[1, 3, 5], verbose=0,
+    )  # fmt: skip
+    rates = np.array(history.history["learning_rate"]) / 1e-3
+    np.testing.assert_allclose(rates, expected, rtol=1e-5)
+
+
+def test_an_unvalidated_first_epoch_says_what_to_do():
+    with pytest.raises(kc.InputError, match=r"validation_freq=\[1, 3, 5\]"):
+        Monitor("val_loss").read({"loss": 1.0}, "X")

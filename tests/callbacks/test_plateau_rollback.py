@@ -107,3 +107,27 @@ def test_unknown_monitor():
     message = "PlateauRollback monitors 'val_loss', but fit reports: loss, learning_rate"
     with pytest.raises(kc.InputError, match=message):
         callback.on_epoch_end(0, {"loss": 1.0})
+
+
+def test_back_to_a_time_when_fewer_layers_trained():
+    """As with `GradualUnfreezing`: momenta that were not there then begin with nothing."""
+    names = ("first", "second")
+    layers = [keras.layers.Dense(1, name=name, use_bias=False) for name in names]
+    model = keras.Sequential([keras.Input((1,)), *layers])
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "mse")
+    seen = []
+
+    class Momenta(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            slots = [v for v in self.model.optimizer.variables if "momentum" in v.path]
+            seen.append({v.path: np.array(v) for v in slots})
+
+    callbacks = [
+        kc.callbacks.GradualUnfreezing(["second", "first"]), Momenta(),
+        PlateauRollback("loss", patience=1, min_delta=1e9), Momenta(),
+    ]  # fmt: skip
+    model.fit(X, X, epochs=2, callbacks=callbacks, verbose=0)
+    (alone,), before, after = seen[0], seen[2], seen[3]
+    new = next(path for path in after if path != alone)
+    assert before[new] != 0 and after[new] == 0
+    assert before[alone] != seen[0][alone] and after[alone] == seen[0][alone]

@@ -21,6 +21,11 @@ LAYERS = {
     "cutmix": lambda: L.CutMix(),
     "chain": lambda: L.Pipeline([L.RandomTranslation(0.2, 0.2), L.RandomBrightness(0.3)]),
     "randaugment": lambda: L.RandAugment(),
+    "perspective": lambda: L.RandomPerspective(factor=1.0),
+    "elastic": lambda: L.RandomElasticTransform(factor=1.0),
+    "blur": lambda: L.RandomGaussianBlur(factor=(1, 1), sigma=(1, 1)),
+    "sharpness": lambda: L.RandomSharpness(0.5),
+    "invert": lambda: L.RandomInvert(factor=1.0),
     "nothing drawn": lambda: L.Resizing(4, 4),
 }
 

@@ -1,7 +1,9 @@
 import keras
 import numpy as np
+import pytest
 from scipy.special import expit
 
+from kerascnn import InputError
 from kerascnn.layers import OrdinalOutput
 
 X = np.random.default_rng(0).normal(size=(6, 3)).astype("float32")
@@ -23,3 +25,9 @@ def test_no_activation_returns_logits():
     logits = keras.ops.convert_to_numpy(layer(X))
     expected = np.repeat(X @ layer.get_weights()[0], 3, axis=1)
     np.testing.assert_allclose(logits, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("classes", [1, 2.5, "3"])
+def test_two_classes_at_least(classes):
+    with pytest.raises(InputError, match="`classes` must be an int >= 2. Received: classes="):
+        OrdinalOutput(classes)

@@ -52,3 +52,11 @@ def test_equal_bounds_are_a_leaky_relu():
 def test_bounds_that_are_none_are_refused(bounds):
     with pytest.raises(InputError, match="0 < lower <= upper"):
         RandomizedReLU(*bounds)
+
+
+def test_the_slopes_of_keras_that_a_name_does_not_tell():
+    """The papers' leaky ReLU has 0.01 (Maas et al. 2013); ELU ends at -alpha, not at -1."""
+    assert keras.layers.LeakyReLU().negative_slope == pytest.approx(0.3)
+    x = np.array([-1.0, -100.0], "float32")
+    np.testing.assert_allclose(keras.activations.leaky_relu(x), 0.2 * x, rtol=1e-6)
+    np.testing.assert_allclose(keras.layers.ELU(alpha=0.5)(x)[1], -0.5)

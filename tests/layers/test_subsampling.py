@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 
+from kerascnn import InputError
 from kerascnn.layers import TrainableSubsampling, scaled_tanh
 from tests.oracles import lenet as oracle
 
@@ -31,3 +32,9 @@ def test_two_weights_a_map():
     layer.build((None, 28, 28, 6))
     assert [w.name for w in layer.trainable_weights] == ["weight", "bias"]
     assert layer.count_params() == 12
+
+
+@pytest.mark.parametrize("size", [0, (2, 2)])
+def test_bad_pool_size(size):
+    with pytest.raises(InputError, match="`pool_size` must be an int >= 1. Received: pool_size="):
+        TrainableSubsampling(size)

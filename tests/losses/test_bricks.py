@@ -141,3 +141,9 @@ def test_a_margin_is_positive(loss):
     for margin in (0, "wide"):
         with pytest.raises(InputError, match="`margin` must be positive"):
             loss(margin=margin)
+
+
+@pytest.mark.parametrize("loss", [LogLoss(), HingeLoss()], ids=["log", "hinge"])
+@pytest.mark.parametrize("label", [0.5, 2, -0.9])
+def test_a_label_that_is_no_sign_is_loud(loss, label):
+    assert np.isnan(float(loss(np.array([label, 1.0]), np.array([[0.3], [0.2]], "float32"))))

@@ -80,3 +80,19 @@ def test_bad_numbers_are_refused():
     for weights in ([1.0], [1.0, -1.0]):
         with pytest.raises(InputError, match="`weights` must be two or more"):
             ClassWeighted(keras.losses.BinaryCrossentropy(), weights)
+
+
+class Ones(keras.losses.Loss):
+    """1 for every sample: what it is times is the weight."""
+
+    def call(self, y_true, y_pred):
+        return keras.ops.ones_like(y_pred[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("weights", "labels"), [([1.0, 2.0], [0, 2]), (WEIGHTS, [0, 3]), (WEIGHTS, [-1, 0])]
+)
+def test_a_label_that_is_no_class_is_loud(weights, labels):
+    y_pred = np.ones((2, len(weights)), "float32")
+    assert np.isnan(float(ClassWeighted(Ones(), weights)(np.array(labels), y_pred)))
+    assert float(ClassWeighted(Ones(), weights)(np.array([0, 1]), y_pred)) == np.mean(weights[:2])

@@ -31,6 +31,11 @@ def tiny(w):
     return 1e-6 * bowl(w)
 
 
+def shortened(w):
+    """The bowl's gradient, at most 0.5 long."""
+    return bowl(w) * min(1, 0.5 / np.linalg.norm(bowl(w)))
+
+
 def path_of(optimizer, gradient=bowl, start=START, before=lambda optimizer, step: None):
     """The weights after each step of a Keras optimiser."""
     variable = keras.Variable(start.astype("float32"))
@@ -90,6 +95,18 @@ SAME = {  # name: (rule, Keras's way to get it)
         lambda: rules.adam(tiny, START, STEPS, 0.1, epsilon=1e-6),
         lambda: path_of(K.Adam(0.1), tiny, before=epsilon_of_paper(1e-6)),
     ),
+    "AdamW": (
+        lambda: rules.adamw(bowl, 10 * START, STEPS, 0.1, decay=0.004),
+        lambda: path_of(K.AdamW(0.1, weight_decay=0.04, epsilon=1e-8), start=10 * START),
+    ),
+    "clipped by its norm": (
+        lambda: rules.gradient_descent(shortened, START, STEPS, 0.1),
+        lambda: path_of(K.SGD(0.1, clipnorm=0.5)),
+    ),
+    "clipped by value": (
+        lambda: rules.gradient_descent(lambda w: np.clip(bowl(w), -0.5, 0.5), START, STEPS, 0.1),
+        lambda: path_of(K.SGD(0.1, clipvalue=0.5)),
+    ),
     "AlexNet": (
         lambda: rules.alexnet(bowl, START, STEPS, 0.1),
         lambda: path_of(K.SGD(0.1, momentum=0.9), with_decay),
@@ -135,6 +152,11 @@ DIFFERENT = {  # name: (rule, Keras's way that looks the same, the least differe
     "Adam's epsilon": (
         lambda: rules.adam(tiny, START, STEPS, 0.1, epsilon=1e-7),
         lambda: path_of(K.Adam(0.1, epsilon=1e-7), tiny),
+        0.01,
+    ),
+    "AdamW's decay": (
+        lambda: rules.adamw(bowl, START, STEPS, 0.1, decay=0.04),
+        lambda: path_of(K.AdamW(0.1, weight_decay=0.04, epsilon=1e-8)),
         0.01,
     ),
     "AlexNet's decay": (
@@ -225,3 +247,18 @@ def test_alexnets_rule_in_a_network():
         w = np.concatenate([w.ravel() for w in model.get_weights()])
         differences.append(np.abs(w - expected).max())
     assert differences[0] < 1e-5 and differences[1] > 0.01
+
+
+def test_the_mean_that_keras_keeps():
+    """`use_ema`: the first step's weights, then m mean + (1 - m) w."""
+    optimizer = K.SGD(0.1, use_ema=True, ema_momentum=0.9)
+    variable = keras.Variable(START.astype("float32"))
+    optimizer.build([variable])
+    path = rules.gradient_descent(bowl, START, STEPS, 0.1)
+    mean = path[0]
+    for step, w in enumerate(path):
+        gradient = bowl(np.asarray(variable, "f8")).astype("float32")
+        optimizer.apply([gradient], [variable])
+        mean = 0.9 * mean + 0.1 * w if step else w
+    optimizer.finalize_variable_values([variable])
+    np.testing.assert_allclose(variable, mean, rtol=1e-5)

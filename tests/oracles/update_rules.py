@@ -111,6 +111,21 @@ def adam(gradient, w, steps, rate, rho_1=0.9, rho_2=0.999, epsilon=1e-8):
     return path
 
 
+def adamw(gradient, w, steps, rate, decay, rho_1=0.9, rho_2=0.999, epsilon=1e-8):
+    """Loshchilov and Hutter 2019, arXiv:1711.05101, Algorithm 2 with eta = 1: the decay is not
+    multiplied by the rate. Keras's AdamW does that: weight_decay = decay / rate.
+    """
+    path, m, v = [], 0, 0
+    for t in range(1, steps + 1):
+        g = gradient(w)
+        m = rho_1 * m + (1 - rho_1) * g
+        v = rho_2 * v + (1 - rho_2) * g**2
+        m_hat, v_hat = m / (1 - rho_1**t), v / (1 - rho_2**t)
+        w = w - rate * m_hat / (np.sqrt(v_hat) + epsilon) - decay * w
+        path.append(w)
+    return path
+
+
 def alexnet(gradient, w, steps, rate, rho=0.9, decay=0.0005):
     """Krizhevsky et al. 2012, Sec. 5: v = 0.9 v - 0.0005 rate w - rate g; w = w + v.
 

@@ -143,6 +143,11 @@ def test_similar_is_a_share_of_the_gain_over_guessing():
     assert plan(10, stages(0.9, 0.89), 0.1).layer is None  # 98.75 % of a larger gain
 
 
+def test_where_no_stage_beats_guessing_the_last_is_worse_only_if_it_is():
+    assert plan(100, stages(0.6, 0.7), majority=0.8).strategy == "partial"
+    assert plan(100, stages(0.7, 0.6), majority=0.8).strategy == "full"
+
+
 def test_plan_without_validation_photos_takes_no_risk():
     decided = plan(1000, stages(None, None), 0.0)
     assert (decided.strategy, decided.layer) == ("probe", None)
