@@ -14,6 +14,7 @@ from kerascnn.visualize.filters import (
     first_layer_smoothness,
 )
 from kerascnn.visualize.grad_cam import grad_cam, grad_cam_plus_plus
+from kerascnn.visualize.history import plot_history
 from kerascnn.visualize.initialization import plot_initialization
 from kerascnn.visualize.maps import plot_maps
 from kerascnn.visualize.occlusion import occlusion
@@ -51,6 +52,7 @@ __all__ = [
     "plot_embedding",
     "plot_feature_maps",
     "plot_graph",
+    "plot_history",
     "plot_images",
     "plot_importance",
     "plot_initialization",
