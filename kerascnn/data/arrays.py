@@ -10,7 +10,7 @@ from kerascnn._errors import InputError, one_of
 from kerascnn.data.decode import Decoder
 from kerascnn.data.inventory import Photo, finished, trainable, without_contradictions
 from kerascnn.data.pipeline import ImageData
-from kerascnn.data.splits import SPLITS, assign_splits, checked_fractions
+from kerascnn.data.splits import SPLITS, assign_splits, checked_fractions, named_groups
 
 __all__ = ["from_arrays"]
 
@@ -24,20 +24,22 @@ def from_arrays(
     batch_size=32,
     splits=(0.8, 0.1, 0.1),
     seed=0,
+    groups=None,
     one_hot=False,
 ):
     """Images that are in memory already.
 
     As with folders, equal images never cross splits, and those that stand in two classes are left
     out; `data.findings` names them by number. Images that only look the same are not looked for, as
-    `from_directory` does: among drawn digits most would. Where several images are of one patient or
-    scene, pass `splits` as a list made by `kerascnn.data.stratified_split`.
+    `from_directory` does: among drawn digits most would.
 
     Args:
         images: uint8 array (N, H, W), (N, H, W, 1) or (N, H, W, 3), values 0-255.
         labels: N ints or strs, or an array (N, 1) of them.
         image_size: int, (height, width), or None for the size they have.
         class_names: list of str; label i is called `class_names[i]`. None: `str(label)`.
+        groups: list of N names or numbers: images of one patient, scene, ..., which stay on one
+            side where splits and folds are made. None in it: an image of its own.
         batch_size, splits, seed, one_hot: as for `from_directory`. `splits` may also be a list of N
             split names ("train", "validation", "test"; None leaves an image out).
 
@@ -63,9 +65,11 @@ def from_arrays(
     if named:
         photos, splits = [photo for photo in photos if photo.split], (1, 0, 0)
     findings = collections.defaultdict(list)
-    photos = assign_splits(without_contradictions(photos, findings), splits, seed, findings)
+    named = named_groups(photos, _by_path(groups, len(images)))
+    photos = without_contradictions(photos, findings)
+    photos = assign_splits(photos, splits, seed, findings, named=named)
     trainable("The data set", photos, findings)
-    inventory = finished("array", photos, _ordered(names, class_names), findings)
+    inventory = finished("array", photos, _ordered(names, class_names), findings, named=named)
     return ImageData.assemble(
         _Pixels(images, digests),
         inventory,
@@ -74,6 +78,18 @@ def from_arrays(
         one_hot=one_hot,
         seed=seed,
     )
+
+
+def _by_path(groups, count):
+    """The function that `named_groups` needs, of a list."""
+    if groups is None:
+        return None
+    if np.ndim(groups) != 1 or len(groups) != count:
+        raise InputError(
+            f"`groups` must be a list of {count} names, one per image. "
+            f"Received: shape {np.shape(groups)}."
+        )
+    return lambda path: groups[int(path.partition("/")[2])]
 
 
 def _checked(images, labels, class_names):

@@ -15,7 +15,7 @@ def folds(data, count=5, seed=0):
 
     The photos of `data.train` and `data.validation` are dealt by `stratified_folds`; the test
     photos stay what they are, and unseen. Equal photos stay in one fold, and so do those that look
-    the same (`data.inventory.similar`).
+    the same or are of one of the `groups` that were given (`data.inventory.together`).
 
     Args:
         data: `ImageData`.
@@ -42,7 +42,7 @@ def folds(data, count=5, seed=0):
             f"Received: {type(data).__name__}."
         )
     photos = [photo for photo in data.inventory.photos if photo.split != "test"]
-    leader = {digest: group[0] for group in data.inventory.similar for digest in group}
+    leader = {digest: group[0] for group in data.inventory.together for digest in group}
     groups = [leader.get(photo.digest, photo.digest) for photo in photos]
     fold = stratified_folds([photo.label for photo in photos], groups, count, seed)
     if len(set(fold) - {None}) < count:

@@ -12,7 +12,13 @@ from kerascnn.data.decode import Decoder
 from kerascnn.data.examine import examine, file_reader, stored_pixels
 from kerascnn.data.folders import list_files, refuse_layout, visible
 from kerascnn.data.near_duplicates import similar_digests
-from kerascnn.data.splits import SPLITS, assign_splits, checked_fractions
+from kerascnn.data.splits import (
+    SPLITS,
+    assign_splits,
+    checked_fractions,
+    joined,
+    named_groups,
+)
 
 __all__ = ["Finding", "Inventory", "Photo", "inspect_directory", "load_manifest"]
 
@@ -58,6 +64,8 @@ class Inventory:
         findings: list of `Finding`.
         similar: lists of content hashes of photos that look the same.
         quarantine: list of (path, reason): what is not used.
+        together: lists of content hashes of photos that no split or fold may part: those that look
+            the same, and those of one of the `groups`.
 
     >>> photos = [Photo("cat/1.jpg", 64 * "0", "cat", "test")]
     >>> Inventory(Path("photos"), photos, ["cat"], []).counts()
@@ -70,6 +78,7 @@ class Inventory:
     findings: list[Finding]
     similar: list[list[str]] = dataclasses.field(default_factory=list)
     quarantine: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    together: list[list[str]] = dataclasses.field(default_factory=list)
 
     def counts(self):
         """{split: {class name: number of photos}}."""
@@ -146,6 +155,7 @@ def inspect_directory(
     splits=(0.8, 0.1, 0.1),
     seed=0,
     manifest=None,
+    groups=None,
     group_similar=True,
     on_error="skip",
     progress=True,
@@ -163,6 +173,9 @@ def inspect_directory(
         splits: three shares for training, validation, test; used where there are no such folders.
         seed: int. Which photos fall into which split.
         manifest: path of a manifest, or None. The photos and splits listed there are used.
+        groups: function (path relative to `directory`, "/" between parts) -> what a photo is of,
+            e.g. a patient or a scene; None for nothing. Photos of one such name stay on one side
+            where splits and folds are made; where folders part them, they are named.
         group_similar: bool. Photos that look the same (see `find_near_duplicates`) are named, and
             stay on one side where splits are made. Not with a manifest.
         on_error: "skip" (name and count bad files, go on) or "raise" (stop at the first).
@@ -173,8 +186,8 @@ def inspect_directory(
 
     Raises:
         InputError: the folder is missing, empty, unreadable or nested too deep, fewer than two
-            classes are usable, a manifest does not fit, the cache's disk has too little room, or
-            a file is bad and `on_error="raise"`.
+            classes are usable, a manifest does not fit, `groups` fails, the cache's disk has too
+            little room, or a file is bad and `on_error="raise"`.
 
     >>> import os, tempfile
     >>> from PIL import Image
@@ -202,6 +215,7 @@ def inspect_directory(
     unusable = {}
     examined = _noting(unusable, examine(readers, len(files), decoder, progress))
     photos, similar = usable_photos(examined, findings, on_error), []
+    named = named_groups(photos, groups)
     if manifest:
         _compare(photos, listed, manifest)
     else:
@@ -210,8 +224,9 @@ def inspect_directory(
         photos = without_contradictions(photos, findings)
         if group_similar:
             similar = similar_photos(photos, decoder, progress)
-        photos = assign_splits(photos, splits, seed, findings, similar)
-    inventory = finished(root, photos, trainable(root, photos, findings), findings, similar)
+        photos = assign_splits(photos, splits, seed, findings, similar, named)
+    names = trainable(root, photos, findings)
+    inventory = finished(root, photos, names, findings, similar, named)
     inventory.quarantine = _quarantine(inventory.findings, unusable)
     return inventory
 
@@ -294,7 +309,7 @@ def trainable(root, photos, findings):
     return usable
 
 
-def finished(root, photos, class_names, findings, similar=()):
+def finished(root, photos, class_names, findings, similar=(), named=()):
     """The `Inventory` of photos that have splits; those of other classes are dropped."""
     for photo in photos:
         if photo.label not in class_names:
@@ -302,4 +317,5 @@ def finished(root, photos, class_names, findings, similar=()):
             findings[problem, "skipped"].append(photo.path)
     photos = [photo for photo in photos if photo.label in class_names]
     listed = [Finding(*problem, paths) for problem, paths in findings.items()]
-    return Inventory(Path(root), photos, class_names, listed, list(similar))
+    together = joined(similar, named)
+    return Inventory(Path(root), photos, class_names, listed, list(similar), together=together)

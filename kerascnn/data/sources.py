@@ -33,6 +33,7 @@ def from_directory(
     splits=(0.8, 0.1, 0.1),
     seed=0,
     manifest=None,
+    groups=None,
     group_similar=True,
     one_hot=False,
     on_error="skip",
@@ -54,7 +55,8 @@ def from_directory(
         splits: three shares for training, validation, test, where there are no such folders.
         seed: int. Decides the split and the order of every epoch.
         manifest: path of a manifest to use again, or None.
-        group_similar: bool. See `inspect_directory`.
+        groups, group_similar: see `inspect_directory`. Of photos named "patient7_left.png":
+            `groups=lambda path: path.split("/")[-1].split("_")[0]`.
         one_hot: bool. Labels as float vectors (for mixup and label smoothing) or as ints.
         on_error: "skip" bad files and name them, or "raise" at the first.
         progress: bool.
@@ -84,6 +86,7 @@ def from_directory(
         splits=splits,
         seed=seed,
         manifest=manifest,
+        groups=groups,
         group_similar=group_similar,
         on_error=on_error,
         progress=progress,

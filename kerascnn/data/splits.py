@@ -2,6 +2,7 @@
 
 import collections
 import hashlib
+import itertools
 
 from kerascnn._errors import InputError
 
@@ -97,10 +98,63 @@ def checked_fractions(fractions):
     return shares
 
 
-def assign_splits(photos, fractions, seed, findings, similar=()):
+def named_groups(photos, groups):
+    """Lists of digests of the photos that have one name, each name that there is.
+
+    Args:
+        photos: list of `Photo`.
+        groups: function (path) -> name, or None for a photo of its own; or None.
+
+    Raises:
+        InputError: `groups` is no function, or it fails for a photo.
+    """
+    if groups is None:
+        return []
+    if not callable(groups):
+        raise InputError(
+            "`groups` must be a function from a photo's path to the name of its patient, scene, "
+            f"..., or None. Received: {groups!r}."
+        )
+    found = collections.defaultdict(list)
+    for photo in photos:
+        try:
+            name = groups(photo.path)
+        except Exception as error:
+            raise InputError(
+                f"`groups` fails for the photo {photo.path!r}: {type(error).__name__}: {error}."
+            ) from error
+        if name is not None:
+            found[name].append(photo.digest)
+    return list(found.values())
+
+
+def joined(*groupings):
+    """Lists of the digests that are connected in any of these lists of lists.
+
+    >>> joined([["a", "b"], ["c", "d"]], [["b", "e"], ["f"]])
+    [['a', 'b', 'e'], ['c', 'd']]
+    """
+    parent = {}
+
+    def leader(digest):
+        while parent.setdefault(digest, digest) != digest:
+            digest = parent[digest]
+        return digest
+
+    for group in itertools.chain(*groupings):
+        for digest in group:
+            parent[leader(digest)] = leader(group[0])
+    members = collections.defaultdict(list)
+    for digest in parent:
+        members[leader(digest)].append(digest)
+    return [group for group in members.values() if len(group) > 1]
+
+
+def assign_splits(photos, fractions, seed, findings, similar=(), named=()):
     """Give every photo a split, so that equal files never cross; the photos that are left.
 
-    Nor do photos that look the same, except between splits that are given: there they are named.
+    Nor do photos that look the same or are of one name, except between splits that are given: there
+    they are named.
 
     Args:
         photos: list of `Photo`; `split` is None where it is free, else it is kept. What has no
@@ -108,8 +162,9 @@ def assign_splits(photos, fractions, seed, findings, similar=()):
         fractions: three shares. seed: int.
         findings: {(problem, action): paths}; what is noticed is added.
         similar: lists of digests, see `similar_digests`.
+        named: lists of digests, see `named_groups`.
     """
-    leader = {digest: group[0] for group in similar for digest in group}
+    leader = {digest: group[0] for group in joined(similar, named) for digest in group}
     fractions = checked_fractions(fractions)
     given = {photo.split for photo in photos} - {None}
     if given:
@@ -122,7 +177,8 @@ def assign_splits(photos, fractions, seed, findings, similar=()):
     for photo, part in zip(free, parts):
         photo.split = part
     _note_repeats(photos, findings)
-    _note_similar(photos, leader, findings)
+    _note_similar(photos, {d: group[0] for group in similar for d in group}, findings)
+    _note_crossing(photos, named, findings)
     _note_small_classes(photos, findings)
     return photos
 
@@ -161,6 +217,17 @@ def _note_similar(photos, leader, findings):
             for photo in group:
                 twin = next(t for t in group if getattr(t, key) != getattr(photo, key))
                 findings[_LOOKS[key], "kept"].append(f"{photo.path} (like {twin.path})")
+
+
+def _note_crossing(photos, named, findings):
+    """Name the photos outside training whose patient, scene, ... is in another split too."""
+    split_of = {photo.digest: photo.split for photo in photos}
+    crossing = set()
+    for group in named:
+        if len({split_of[digest] for digest in group if digest in split_of}) > 1:
+            crossing.update(group)
+    if paths := [p.path for p in photos if p.digest in crossing and p.split != "train"]:
+        findings["its group is in another split too", "kept"] += paths
 
 
 def _note_small_classes(photos, findings):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from kerascnn import InputError
-from kerascnn.data import from_arrays
+from kerascnn.data import folds, from_arrays
 
 
 def images(count=40, shape=(8, 8, 3), seed=0):
@@ -149,3 +149,33 @@ def test_mnist(shared_data):
     assert (data.train.num_photos, data.validation.num_photos) == (3000, 0)
     np.testing.assert_array_equal(data.test.labels, labels[3000:])
     np.testing.assert_array_equal(data.test.images(range(1000))[..., 0], given[3000:])
+
+
+def test_images_of_one_group_stay_on_one_side():
+    """Forty patients of one to five images each, of which some are in both classes."""
+    rng = np.random.default_rng(0)
+    patients = rng.permutation(np.repeat(np.arange(40), rng.integers(1, 6, 40)))
+    labels = (patients + (rng.random(len(patients)) < 0.1)) % 2
+    data = from_arrays(images(len(patients)), labels, groups=patients.tolist())
+    parts = [set(patients[numbers(split)]) for split in (data.train, data.validation, data.test)]
+    assert all(parts) and sum(map(len, parts)) == 40
+    for part in folds(data, 4):
+        held, trained = (set(patients[numbers(split)]) for split in (part.validation, part.train))
+        assert held and not held & trained
+    alone = from_arrays(images(len(patients)), labels)
+    assert set(patients[numbers(alone.train)]) & set(patients[numbers(alone.test)])
+
+
+def test_a_group_that_given_splits_part_is_named():
+    splits = ["train", "test"] * 10 + ["train"] * 20
+    names = [None] * 36 + ["a", "a", "a", "b"]
+    names[1] = "a"
+    data = from_arrays(images(40), [0, 1] * 20, splits=splits, groups=names)
+    (finding,) = data.findings
+    assert (finding.problem, finding.action) == ("its group is in another split too", "kept")
+    assert finding.paths == ["array/1"]
+
+
+def test_groups_are_one_name_for_each_image():
+    with pytest.raises(InputError, match=r"a list of 40 names, .* Received: shape \(3,\)"):
+        from_arrays(images(40), [0, 1] * 20, groups=["a", "b", "c"])

@@ -539,3 +539,36 @@ def test_a_manifest_of_one_class(kept):
     dataclasses.replace(inventory, photos=photos).save(manifest)
     with pytest.raises(InputError, match=r"has 1 usable class \(cat\); at least two are needed"):
         inspect(root, manifest=manifest)
+
+
+def test_photos_of_one_group_stay_on_one_side_also_those_that_look_the_same(tmp_path):
+    """Scenes of three photos; the first of scene 1 looks like the first of scene 0."""
+    rng = np.random.default_rng(0)
+    for label, scene, number in itertools.product(("cat", "dog"), range(12), range(3)):
+        twins = np.random.default_rng([1 + (label == "cat"), 1 + scene // 2])
+        draw = rng if number else twins
+        small = Image.fromarray(draw.integers(256, size=(12, 12, 3), dtype="uint8"))
+        file = tmp_path / label / f"scene{scene}_{number}.png"
+        file.parent.mkdir(exist_ok=True)
+        small.resize((72 + scene, 72), Image.Resampling.BICUBIC).save(file)
+
+    def scene_of(path):
+        return path.rpartition("_")[0]
+
+    for seed in range(4):
+        inventory = inspect(tmp_path, Decoder(48), seed=seed, groups=scene_of)
+        split_of = {}
+        for photo in inventory.photos:
+            label, name = scene_of(photo.path).split("/")
+            pair = label, int(name.removeprefix("scene")) // 2
+            split_of.setdefault(pair, set()).add(photo.split)
+        assert set(map(len, split_of.values())) == {1}
+        assert set().union(*split_of.values()) == {"train", "validation", "test"}
+    inventory.save(tmp_path / "split.csv")
+    again = inspect(tmp_path, Decoder(48), manifest=tmp_path / "split.csv", groups=scene_of)
+    assert [p.split for p in again.photos] == [p.split for p in inventory.photos]
+    assert len(again.together) == 24 and len(inventory.together) == 12
+    with pytest.raises(InputError, match="`groups` fails for the photo 'cat/scene0_0.png': KeyErr"):
+        inspect(tmp_path, groups={}.__getitem__)
+    with pytest.raises(InputError, match="`groups` must be a function from a photo's path"):
+        inspect(tmp_path, groups="scene")
