@@ -43,7 +43,7 @@ class Experiment:
         builder: str, a name of `kerascnn.models`; options: its arguments.
         data: "MNIST", "CIFAR-10", "Tiny-ImageNet 32x32" or "ImageNet".
         full: the paper's `Schedule`; short: one cycle of ours that two CPU cores do in about an
-            hour and a half at depth 20, four at depth 56 (MNIST: in minutes), or None.
+            hour at depth 20, two to three at depth 56 (MNIST: in minutes), or None.
         source: str, with table or section.
         multiply_adds: int, of one image on its way forward (`kerascnn.arithmetic.analyze`).
         published: float, the error in %, or None if the paper prints none.
@@ -103,7 +103,7 @@ RESNET = Schedule(
     epochs=183, rate=0.1, falls={92: 0.1, 137: 0.01}, weight_decay=1e-4, held_out=5000
 )
 WARM_RESNET = replace(RESNET, warm_up=(0.01, 400))
-SHORT = Schedule(epochs=80, rate=0.2, nesterov=True, weight_decay=5e-4)
+SHORT = Schedule(epochs=40, rate=0.2, nesterov=True, weight_decay=5e-4)
 
 
 def cifar(title, builder, full, source, multiply_adds, published, **changes):

@@ -2,7 +2,7 @@
 
     python recipes/reproduce.py --list
     python recipes/reproduce.py resnet20                        (Keras downloads CIFAR-10)
-    python recipes/reproduce.py resnet20 --short                (one cycle: 1-2 h, two CPU cores)
+    python recipes/reproduce.py resnet20 --short                (one cycle: 1 h on two CPU cores)
     python recipes/reproduce.py resnet20 --short 10             (one cycle of ten epochs)
     python recipes/reproduce.py resnet20 --quick                (seconds: does it run?)
     python recipes/reproduce.py lenet5 --short --data mnist.npz --seeds 3

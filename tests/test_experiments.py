@@ -235,7 +235,7 @@ def test_seconds_of_an_epoch_that_was_stopped_count(monkeypatch):
 
 
 def test_a_network_too_large_for_a_short_run_says_how_long_it_would_take():
-    with pytest.raises(SystemExit, match="wrn28x10 has no short schedule: .* about 175 hours"):
+    with pytest.raises(SystemExit, match="wrn28x10 has no short schedule: .* about 87 hours"):
         reproduce.chosen(Namespace(name="wrn28x10", quick=False, short=0))
     args = Namespace(name="wrn28x10", quick=False, short=3)
     assert reproduce.chosen(args)[1:] == (
