@@ -57,7 +57,7 @@ def restore(model, state):
     weights, momenta, paths = state
     assign(model.variables, weights)
     learnt = optimizer_variables(model)
-    if paths != [variable.path for variable in learnt]:
+    if len(momenta) != len(learnt):  # else in order: another process may name layers otherwise
         known = dict(zip(paths, momenta))
         momenta = [known.get(v.path, np.zeros(v.shape, v.dtype)) for v in learnt]
     assign(learnt, momenta)

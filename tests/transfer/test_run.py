@@ -137,7 +137,10 @@ def test_evaluation_is_what_predict_says(folder):
     files = sorted((root / "photos").glob("*/*.png"))
     guess = run.predict(files).argmax(axis=1)
     truth = [list(SHAPES).index(file.parent.name) for file in files]
-    assert (found["num_photos"], found["findings"]) == (36, [])
+    (seen,) = found["findings"]
+    listed = data.load_manifest(root / "run")
+    assert found["num_photos"] == 36 and seen.action == "kept"
+    assert set(seen.paths) == {photo.path for photo in listed if photo.split != "test"}
     assert found["accuracy"] == np.mean(guess == truth)
     assert [row["support"] for row in found["per_class"]] == [12, 12, 12]
 
@@ -161,8 +164,9 @@ def test_evaluation_uses_the_test_folder(folder, tmp_path):
     (tmp_path / "all/test/circle/broken.png").write_bytes(b"")
     found = load_run(root / "run").evaluate(tmp_path / "all", progress=False)
     assert found["num_photos"] == 13
-    (finding,) = found["findings"]
+    finding, seen = found["findings"]
     assert (finding.problem, finding.action, len(finding.paths)) == ("empty file", "skipped", 1)
+    assert seen.problem.startswith("known to this run") and "test/circle/new.png" not in seen.paths
 
 
 def test_evaluation_of_what_it_does_not_know(folder, tmp_path):
