@@ -28,21 +28,20 @@ class Monitor:
         if min_delta < 0:
             raise InputError(f"min_delta must not be negative. Received: min_delta={min_delta}.")
         self.name, self.mode, self.min_delta = name, mode, min_delta
-        self._validated = False
         if mode == "auto":
             self.mode = _direction(name)
 
-    def read(self, logs, who):
+    def read(self, logs, who, again=False):
         """The number, or an `InputError` that names those there are.
 
-        None in an epoch after which `fit` did not validate, as it does with `validation_freq`; the
-        first epoch must be validated, or a `fit` without validation would never be noticed.
+        With `again`, where an earlier epoch of this run had it: None in an epoch after which `fit`
+        did not validate, as it does with `validation_freq`. The first epoch must be validated, or a
+        `fit` without validation would never be noticed.
         """
         logs = logs or {}
         validated = any(name.startswith("val_") for name in logs)
-        if self.name not in logs and self._validated and not validated:
+        if again and self.name.startswith("val_") and not validated:
             return None
-        self._validated = validated
         if self.name not in logs:
             hint = ""
             if self.name.startswith("val_") and not validated:

@@ -50,11 +50,16 @@ class BoldDriver(keras.callbacks.Callback):
         self.increase, self.decrease = increase, decrease
 
     def get_state(self):
-        return {"best": self._best, "measured": self._measured, "begin": self._begin}
+        return {
+            "best": self._best,
+            "measured": self._measured,
+            "begin": self._begin,
+            "seen": self._seen,
+        }
 
     def set_state(self, state):
         self._best, self._measured = state["best"], state["measured"]
-        self._begin = state["begin"]
+        self._begin, self._seen = state["begin"], state["seen"]
 
     def on_train_begin(self, logs=None):
         if schedules_of(self.model):
@@ -63,6 +68,7 @@ class BoldDriver(keras.callbacks.Callback):
                 "Compile with a number."
             )
         self._best = self._measured = self._begin = None
+        self._seen = False
 
     def on_epoch_begin(self, epoch, logs=None):
         if not self._monitor.name.startswith("val_"):
@@ -71,9 +77,10 @@ class BoldDriver(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
         log_rates(self.model, logs)
-        value = self._monitor.read(logs, type(self).__name__)
+        value = self._monitor.read(logs, type(self).__name__, again=self._seen)
         if value is None:
             return
+        self._seen = True
         if self._monitor.is_better(value, self._best) or value == self._best:
             self._best = value
             self._measured = self._begin or snapshot(self.model)

@@ -63,22 +63,25 @@ class PlateauRollback(keras.callbacks.Callback):
             "wait": self._wait,
             "scales": scales(self.model),
             "snapshot": self._snapshot,
+            "seen": self._seen,
         }
 
     def set_state(self, state):
         self._best, self._wait = state["best"], state["wait"]
-        self._snapshot = state["snapshot"]
+        self._snapshot, self._seen = state["snapshot"], state["seen"]
         set_scales(self.model, state["scales"])
 
     def on_train_begin(self, logs=None):
         self._best, self._wait, self._snapshot = None, 0, None
+        self._seen = False
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
         log_rates(self.model, logs)
-        value = self._monitor.read(logs, type(self).__name__)
+        value = self._monitor.read(logs, type(self).__name__, again=self._seen)
         if value is None:
             return
+        self._seen = True
         if self._monitor.is_better(value, self._best):
             self._best, self._wait = value, 0
             if self.rollback:

@@ -47,8 +47,8 @@ def plot_history(history, path=None):
     )
     panels = figure.subplots(*shape, squeeze=False).ravel()
     for axes, name in zip(panels, names):
-        for number, (label, run) in enumerate(runs.items()):
-            _draw(axes, run, name, f"C{number}", label)
+        for number, run in enumerate(runs.values()):
+            _draw(axes, run, name, f"C{number}")
         axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -60,7 +60,7 @@ def plot_history(history, path=None):
     return figure
 
 
-def _draw(axes, run, name, color, label):
+def _draw(axes, run, name, color):
     epochs = max(map(len, run.values()))
     for key, style in ((name, TRAINING), (f"val_{name}", VALIDATION)):
         if key in run:

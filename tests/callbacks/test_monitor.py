@@ -41,10 +41,10 @@ def test_bad_input(make, message):
 def test_epochs_that_are_not_validated_are_passed_over():
     monitor = Monitor("val_loss")
     assert monitor.read({"loss": 1.0, "val_loss": 2.0}, "X") == 2.0
-    assert monitor.read({"loss": 1.0}, "X") is None
-    assert monitor.read({"loss": 1.0, "val_loss": 3.0}, "X") == 3.0
+    assert monitor.read({"loss": 1.0}, "X", again=True) is None
+    assert monitor.read({"loss": 1.0, "val_loss": 3.0}, "X", again=True) == 3.0
     with pytest.raises(kc.InputError, match="but fit reports: loss, val_acc.$"):
-        monitor.read({"loss": 1.0, "val_acc": 0.0}, "X")
+        monitor.read({"loss": 1.0, "val_acc": 0.0}, "X", again=True)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,22 @@ def test_with_validation_freq(callback, expected):
     )  # fmt: skip
     rates = np.array(history.history["learning_rate"]) / 1e-3
     np.testing.assert_allclose(rates, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("make", [kc.callbacks.PlateauRollback, kc.callbacks.BoldDriver])
+def test_a_resumed_run_knows_that_it_was_validated_and_a_new_one_does_not(make):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    first, second = make(), make()
+    for callback in (first, second):
+        callback.set_model(model)
+        callback.on_train_begin()
+    first.on_epoch_end(0, {"loss": 1.0, "val_loss": 1.0})
+    second.set_state(first.get_state())
+    second.on_epoch_end(1, {"loss": 1.0})
+    second.on_train_begin()
+    with pytest.raises(kc.InputError, match="Pass validation_data to fit"):
+        second.on_epoch_end(0, {"loss": 1.0})
 
 
 def test_an_unvalidated_first_epoch_says_what_to_do():
