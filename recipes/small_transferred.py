@@ -32,12 +32,12 @@ def picture(rows, data):
     """Test error against labelled images a class, a panel for each network."""
     networks = sorted({row["network"] for row in rows})
     figure = Figure(figsize=(4 * len(networks) + 0.5, 3.6), layout="constrained")
-    panels = figure.subplots(1, len(networks), squeeze=False, sharey=True)[0]
+    panels = figure.subplots(1, len(networks), squeeze=False, sharex=True, sharey=True)[0]
     for axes, network in zip(panels, networks):
         of_it = [row for row in rows if row["network"] == network]
         for method, color in zip(METHODS, COLORS):
             draw(axes, [row for row in of_it if row["method"] == method], method, color)
-        ticks = sorted({row["images"] for row in of_it})
+        ticks = sorted({row["images"] for row in rows})
         axes.set_xscale("log")
         axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         axes.minorticks_off()

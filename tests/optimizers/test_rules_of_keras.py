@@ -96,7 +96,7 @@ SAME = {  # name: (rule, Keras's way to get it)
         lambda: path_of(K.Adam(0.1), tiny, before=epsilon_of_paper(1e-6)),
     ),
     "AdamW": (
-        lambda: rules.adamw(bowl, 10 * START, STEPS, 0.1, decay=0.004),
+        lambda: rules.adam(bowl, 10 * START, STEPS, 0.1, decay=0.004),
         lambda: path_of(K.AdamW(0.1, weight_decay=0.04, epsilon=1e-8), start=10 * START),
     ),
     "clipped by its norm": (
@@ -155,7 +155,7 @@ DIFFERENT = {  # name: (rule, Keras's way that looks the same, the least differe
         0.01,
     ),
     "AdamW's decay": (
-        lambda: rules.adamw(bowl, START, STEPS, 0.1, decay=0.04),
+        lambda: rules.adam(bowl, START, STEPS, 0.1, decay=0.04),
         lambda: path_of(K.AdamW(0.1, weight_decay=0.04, epsilon=1e-8)),
         0.01,
     ),

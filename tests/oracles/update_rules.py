@@ -94,26 +94,14 @@ def adam_uncorrected(gradient, w, steps, rate, rho_1=0.9, rho_2=0.999, epsilon=1
     return path
 
 
-def adam(gradient, w, steps, rate, rho_1=0.9, rho_2=0.999, epsilon=1e-8):
+def adam(gradient, w, steps, rate, rho_1=0.9, rho_2=0.999, epsilon=1e-8, decay=0.0):
     """Kingma and Ba 2015, Algorithm 1, and IN5400, PHYS555, ECE239AS: epsilon beside sqrt(v_hat).
 
     Keras's Adam has it beside sqrt(v), the "epsilon hat" of the paper's Sec. 2: in step t as large
     as epsilon / sqrt(1 - rho_2^t) here.
-    """
-    path, m, v = [], 0, 0
-    for t in range(1, steps + 1):
-        g = gradient(w)
-        m = rho_1 * m + (1 - rho_1) * g
-        v = rho_2 * v + (1 - rho_2) * g**2
-        m_hat, v_hat = m / (1 - rho_1**t), v / (1 - rho_2**t)
-        w = w - rate * m_hat / (np.sqrt(v_hat) + epsilon)
-        path.append(w)
-    return path
 
-
-def adamw(gradient, w, steps, rate, decay, rho_1=0.9, rho_2=0.999, epsilon=1e-8):
-    """Loshchilov and Hutter 2019, arXiv:1711.05101, Algorithm 2 with eta = 1: the decay is not
-    multiplied by the rate. Keras's AdamW does that: weight_decay = decay / rate.
+    With `decay` it is AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101, Algorithm 2, eta = 1),
+    where the decay is not multiplied by the rate. Keras's AdamW does that: decay / rate there.
     """
     path, m, v = [], 0, 0
     for t in range(1, steps + 1):
