@@ -284,7 +284,7 @@ EXPERIMENTS = {
     "stochastic110": STOCHASTIC_DEPTH,
     "fractalnet20": FRACTALNET,
     "resnet20-tiny-imagenet32": tiny_imagenet("ResNet-20", "CifarResNet20", 12, 40_563_200),
-    "wrn16x2-tiny-imagenet32": tiny_imagenet("WRN-16-2", "WideResNet16x2", 4, 101_131_264),
+    "wrn16x2-tiny-imagenet32": tiny_imagenet("WRN-16-2", "WideResNet16x2", 12, 101_131_264),
     "alexnet": ALEXNET,
     "vgg16": VGG16,
     "googlenet": GOOGLENET,
