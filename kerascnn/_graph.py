@@ -8,6 +8,7 @@ import numpy as np
 
 from kerascnn._calls import follow
 from kerascnn._errors import InputError, one_of
+from kerascnn._state import set_weights
 
 
 def flatten(model):
@@ -49,9 +50,7 @@ def flatten(model):
     flat = keras.Model(inputs, outputs, name=model.name)
     for layer, copy in copies.values():
         if getattr(layer, "weights", None):
-            copy.set_weights(layer.get_weights())
-            if hasattr(copy, "finalize_state"):
-                copy.finalize_state()
+            set_weights(copy, layer.get_weights())
     return flat
 
 

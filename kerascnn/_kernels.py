@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 import keras
 
 from kerascnn._errors import InputError
+from kerascnn._state import set_weights
 
 _KINDS = ("kernel", "depthwise", "pointwise", "recurrent")  # as Keras names a layer's options
 _SHOWN = 12  # names that an error lists
@@ -97,7 +98,7 @@ def with_option(model, option, choice, fitted=lambda value, layer, kind: value):
 
     inputs = None if isinstance(model, keras.Sequential) else _inputs(model)
     copy = keras.models.clone_model(model, inputs, clone, recursive=True)
-    copy.set_weights(model.get_weights())
+    set_weights(copy, model.get_weights())
     return copy
 
 

@@ -10,6 +10,7 @@ from keras import layers
 
 from kerascnn._batch_norm import recalibrate_batch_norm
 from kerascnn._errors import InputError, one_of
+from kerascnn._state import set_weights
 
 __all__ = ["average_weights", "ensemble", "recalibrate_batch_norm"]
 
@@ -97,7 +98,7 @@ def average_weights(members, weights=None, model=None):
             f"Weights of other shapes have no mean: member {odd + 1} differs from the first. "
             "`ensemble` averages the outputs of different networks."
         )
-    result.set_weights([_mean(column, weights) for column in zip(*values)])
+    set_weights(result, [_mean(column, weights) for column in zip(*values)])
     return result
 
 
@@ -148,7 +149,7 @@ def _open(member, model):
 def _copy(model):
     """The same network with weights of its own, not compiled."""
     copy = model.__class__.from_config(model.get_config())
-    copy.set_weights(model.get_weights())
+    set_weights(copy, model.get_weights())
     return copy
 
 
@@ -189,7 +190,7 @@ class _Graft:
         plain = keras.Model(member.inputs[0], member.outputs[0])  # neither Sequential nor compiled
         y = keras.models.clone_model(plain, inputs, self.copied, self.called).output
         for copy in self.used:
-            copy.set_weights(self.of[copy].get_weights())
+            set_weights(copy, self.of[copy].get_weights())
         return y
 
     def copied(self, layer):

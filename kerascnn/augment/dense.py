@@ -7,6 +7,7 @@ import numpy as np
 
 from kerascnn._errors import InputError
 from kerascnn._graph import flatten
+from kerascnn._state import set_weights
 from kerascnn.augment import _photos
 from kerascnn.augment.views import _checked
 from kerascnn.models import to_fully_convolutional
@@ -96,7 +97,7 @@ def _at_any_size(network):
         raise _fixed(network) from error
     if dense.output_shape != network.output_shape or len(dense.output_shape) != 2:
         raise _fixed(network)
-    dense.set_weights(network.get_weights())
+    set_weights(dense, network.get_weights())
     return dense
 
 

@@ -4,14 +4,21 @@ import keras
 
 from kerascnn._calls import follow
 from kerascnn._errors import InputError, one_of
+from kerascnn._state import finalize
 from kerascnn.compute.batch_norm import fuse_batch_norm, is_fused
+from kerascnn.layers import LearnedLossWeight
 from kerascnn.schedules import Stretched
 
 __all__ = ["PRECISIONS", "copied", "precision_of", "to_precision"]
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")  # the simplest first
 _CHANGED = (*PRECISIONS, "bfloat16", "float16")  # others (float64, quantised) are left alone
-_ACTIVATIONS = keras.layers.Activation | keras.layers.Softmax | keras.layers.ReLU
+_AFTER_HEAD = (
+    keras.layers.Activation,
+    keras.layers.Softmax,
+    keras.layers.ReLU,
+    LearnedLossWeight,  # passes predictions on as they are
+)
 
 
 def to_precision(model, precision):
@@ -20,7 +27,8 @@ def to_precision(model, precision):
     Weights stay float32, so nothing is lost on the way there and back. In half precision these
     layers go on in float32, as in the networks of `kerascnn.models`: what comes before the first
     kernel (preprocessing: a half cannot tell all grey values from one another), the last layer and,
-    where that is an activation, the one before it. Batch normalisation is float32 inside anyway.
+    where that is an activation or the weight of a loss, the one before it. Batch normalisation is
+    float32 inside anyway.
 
     The copy is compiled like the model, with a new optimizer (its moments are zero, its steps begin
     at 0). For mixed_float16 it scales the loss: `keras.optimizers.LossScaleOptimizer`.
@@ -106,11 +114,12 @@ def _kept_in_float32(model):
         makers.update({id(tensor): (layer, read, tensor) for tensor in given})
         return outputs
 
-    for tensor in follow(model, model.inputs, look):
-        layer, read, _ = makers.get(id(tensor), (None, [], None))
+    ends = follow(model, model.inputs, look)
+    while ends:
+        layer, read, _ = makers.get(id(ends.pop()), (None, [], None))
         kept.add(id(layer))
-        if isinstance(layer, _ACTIVATIONS):
-            kept.update(id(makers[id(x)][0]) for x in read if id(x) in makers)
+        if isinstance(layer, _AFTER_HEAD):
+            ends += read
     return kept
 
 
@@ -148,9 +157,7 @@ def _give_state(model, copy):
             twin.trainable = layer.trainable
     for new, old in zip(copy.variables, model.variables):
         new.assign(keras.ops.copy(old))  # JAX gives the arrays of a model away when it trains
-    for twin in _layers(copy):
-        if hasattr(twin, "finalize_state"):
-            twin.finalize_state()  # what it computes with is not among its weights
+    finalize(copy)
 
 
 def _layers(model):

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from kerascnn._state import set_weights
+
 
 class Trial:
     """A copy of a compiled model that trains, each time from the same start.
@@ -91,7 +93,7 @@ def like(optimizer, rate):
 
 def _still_copy(model):
     copy = keras.models.clone_model(model, clone_function=_still, recursive=True)
-    copy.set_weights(model.get_weights())
+    set_weights(copy, model.get_weights())
     return copy
 
 

@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from kerascnn._errors import InputError
+from kerascnn._state import set_weights
 
 __all__ = ["to_fully_convolutional"]
 
@@ -47,7 +48,7 @@ def to_fully_convolutional(model):
     shape = (None, None, model.input_shape[-1])
     image = keras.Input(shape, dtype=model.input.dtype, name=model.input.name)
     clone = keras.models.clone_model(features, input_tensors=image)
-    clone.set_weights(features.get_weights())
+    set_weights(clone, features.get_weights())
     x, window = clone.output, flatten.input.shape[1:3]
     for layer in top[:-1]:
         if isinstance(layer, layers.Dense):

@@ -91,8 +91,12 @@ def weighted(class_weight, counts, number, names):
 
 
 def shares(counts, weights):
-    """What the loss takes the classes' shares for, (classes,): counts times weights, none 0."""
-    totals = np.maximum(counts, 1) * (1.0 if weights is None else np.asarray(weights))
+    """What the loss takes the classes' shares for, (classes,): counts times weights, none 0.
+
+    A class without labels, or of weight 0, counts as one label.
+    """
+    weights = np.ones(len(counts)) if weights is None else np.asarray(weights)
+    totals = np.where(weights > 0, np.maximum(counts, 1) * weights, 1.0)
     return totals / totals.sum()
 
 

@@ -100,7 +100,9 @@ def multi_task(tasks, weights=None):
     tasks = dict(tasks)
     if isinstance(weights, str):
         one_of(weights, ["learned"], "choice of `weights`")
-        return _MultiTask(tasks, None, {name: LearnedLossWeight(name=name) for name in tasks})
+        # float32 as the heads are: 16 bits hold neither a price nor a small probability.
+        learned = {name: LearnedLossWeight(name=name, dtype="float32") for name in tasks}
+        return _MultiTask(tasks, None, learned)
     return _MultiTask(tasks, _fixed(weights, tasks), None)
 
 

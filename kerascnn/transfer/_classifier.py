@@ -4,6 +4,7 @@ import keras
 
 from kerascnn import _graph
 from kerascnn._errors import InputError
+from kerascnn._state import set_weights
 from kerascnn.layers import check_value_range
 from kerascnn.transfer.backbones import backbone as build_backbone
 
@@ -29,10 +30,7 @@ def network_for(backbone, weights, data):
 def copy_of(network):
     """The same network with layers of its own: training it leaves the first as it is."""
     copy = keras.models.clone_model(network)
-    copy.set_weights(network.get_weights())
-    for layer in copy.layers:
-        if isinstance(layer, keras.layers.Normalization) and layer.weights:
-            layer.finalize_state()  # what it computes with is not among its weights
+    set_weights(copy, network.get_weights())
     return copy
 
 

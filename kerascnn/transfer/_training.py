@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from kerascnn._random import generator, image_seeds, permutation
+from kerascnn._state import set_weights
 from kerascnn._steps import releasable
 from kerascnn.augment import RandAugment
 from kerascnn.callbacks import NaNWatch, Resume
@@ -174,7 +175,7 @@ def on_devices(model, distribute):
         copy = model
         if count > 1:
             copy = keras.models.clone_model(model)
-            copy.set_weights(model.get_weights())
+            set_weights(copy, model.get_weights())
         yield copy
     if copy is not model:
         model.set_weights(copy.get_weights())

@@ -342,6 +342,8 @@ def _count(file):
 
 
 def _set_in_order(model, arrays):
+    from kerascnn._state import finalize
+
     variables = [
         (layer, variable)
         for layer in model.layers
@@ -352,8 +354,7 @@ def _set_in_order(model, arrays):
             raise ValueError(f"{variable.path} is {tuple(variable.shape)}, not {array.shape}")
     for (layer, variable), array in zip(variables, arrays):
         variable.assign(array)
-        if hasattr(layer, "finalize_state"):
-            layer.finalize_state()
+        finalize(layer)
     return model
 
 

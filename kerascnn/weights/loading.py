@@ -118,8 +118,10 @@ def load(model, weights, *, builder=None, new=(), skip=(), adapt_input=False):
         passed = {"builder": builder, "new": new, "skip": skip, "adapt_input": adapt_input}
         mend = _fit.mend(wrong, adapted, variant, weights, passed)
         raise InputError(f"The weights {source} do not fit {model.name}: {_fit.told(wrong)}{mend}")
+    from kerascnn._state import set_weights
+
     for name, layer in wanted.items():
-        layer.set_weights(arrays[name])
+        set_weights(layer, arrays[name])
     used = tuple(adapted) if adapt_input else ()
     return Report(source, tuple(wanted), used, new, tuple(unused), digest)
 

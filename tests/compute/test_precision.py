@@ -68,6 +68,14 @@ def test_what_computes_in_which_precision(precision):
     assert precision_of(copy) == precision and precision_of(network()) == "float32"
 
 
+def test_a_head_before_the_weight_of_a_loss_stays_float32():
+    both = kc.tasks.multi_task({"kind": kc.tasks.multi_class(3, logits=False)}, "learned")
+    x = keras.layers.Dense(4, name="below")(image := keras.Input((5,)))
+    copy = to_precision(keras.Model(image, both.head(x)), "mixed_float16")
+    halves = [layer.name for layer in copy.layers if layer.compute_dtype == "float16"]
+    assert halves == ["below"]
+
+
 @pytest.mark.parametrize("precision", ["float32", *HALVES])
 def test_there_and_back_is_the_same_to_the_bit(precision):
     model = network()

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from kerascnn import InputError
-from kerascnn.tasks import binary, multi_class, multi_label
+from kerascnn.tasks import binary, multi_class, multi_label, ordinal
 
 NAMES = ["cat", "dog", "horse"]
 
@@ -105,6 +105,15 @@ def test_balanced_classes_start_equal():
     assert binary(labels=labels, class_weight="balanced").bias == pytest.approx((0,), abs=1e-9)
     smooth = multi_class(2, labels=labels, label_smoothing=0.2).bias
     assert np.exp(smooth) == pytest.approx([0.82, 0.18])
+
+
+def test_a_class_that_counts_nothing_starts_as_one_label():
+    ignored = {2: 0.0}
+    labels = [0] * 6 + [1] * 3 + [2] * 5
+    found = multi_class(3, labels=labels, class_weight=ignored).bias
+    assert np.exp(found) == pytest.approx([0.6, 0.3, 0.1])
+    assert np.isfinite(ordinal(3, labels=labels, class_weight=ignored).bias).all()
+    assert binary(labels=[0, 0, 1], class_weight={1: 0.0}).bias == pytest.approx((np.log(1 / 2),))
 
 
 def test_wrong_class_weights():

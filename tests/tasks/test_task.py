@@ -99,6 +99,19 @@ def test_the_head_is_float32_under_mixed_precision():
     assert output.dtype == "float32"
 
 
+def test_a_learned_weight_passes_float32_on_under_mixed_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        both = tasks.multi_task({"price": tasks.regression(labels=[7e4, 9e4])}, "learned")
+        inputs = keras.Input((5,))
+        model = keras.Model(inputs, both.head(keras.layers.Dense(4)(inputs)))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    price = model(np.zeros((1, 5)))["price"]
+    assert price.dtype == "float32"
+    assert float(price[0, 0]) == pytest.approx(8e4, rel=1e-4)
+
+
 def test_what_does_not_fit_is_refused():
     task = tasks.multi_class(3)
     with pytest.raises(InputError, match=r"pool or flatten first.*\(None, 4, 4, 8\)"):
