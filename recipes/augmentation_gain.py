@@ -11,19 +11,19 @@ AdamW with cosine decay, three seeds: as they are; padded, cropped and mirrored 
 paper (the preset "resnet-cifar"); the same and RandAugment. Ours: recipes/RESULTS.md. Crops and
 mirror images gain; with RandAugment so small a network is far from fitting in 16 epochs.
 
-Killed, it goes on where it was: finished runs are in the result file. It writes
-augmentation_gain.json and .png to recipes/results. With --quick: digits of scikit-learn, two
-epochs, written to the folder it is started in.
+Killed, it goes on where it was: finished runs are in the result file, and are made anew only when
+it is moved away. It writes augmentation_gain.json and .png to recipes/results. With --quick: digits
+of scikit-learn, two epochs, written to the folder it is started in.
 """
 
 import argparse
-import json
 import statistics
 from pathlib import Path
 
 import keras
 import numpy as np
 from benchmarks.transfer import versions  # beside this file
+from experiment_report import begun  # beside this file
 from matplotlib.figure import Figure
 from small_images import cifar, digits  # beside this file
 
@@ -49,9 +49,10 @@ def main():
         args.images, args.epochs, args.seeds = 400, 2, 1
     parts = digits(2) if args.quick else cifar(args.data)
     file = (Path() if args.quick else Path(__file__).parent / "results") / "augmentation_gain.json"
-    result = json.loads(file.read_text()) if file.exists() else {"runs": []}
-    result["images"], result["epochs"] = args.images, args.epochs
-    result["data"] = "CIFAR-10 (JPEG copy)" if args.data else "CIFAR-10"
+    settings = {"images": args.images, "epochs": args.epochs}
+    settings["data"] = "digits of scikit-learn" if args.quick else "CIFAR-10"
+    settings["data"] += " (JPEG copy)" if args.data and not args.quick else ""
+    result = begun(file, settings, {"runs": []})
     done = {(run["arm"], run["seed"]) for run in result["runs"]}
     for seed in range(args.seeds):
         for arm in ARMS:

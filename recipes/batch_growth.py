@@ -8,9 +8,9 @@ epochs 60, 120 and 160): "identical" curves of the training loss by epoch.
 Here: two convolutions on MNIST, momentum 0.9, batches of 32, 12 epochs, 5 times at epochs 6 and 9:
 the rate falls, the batch grows, or half and half (the rate falls once, the batch grows once).
 
-Killed, it goes on where it was: finished runs are in the result file. It writes batch_growth.json
-and .png to recipes/results. With --quick: digits of scikit-learn, two epochs an arm, written to the
-folder it is started in.
+Killed, it goes on where it was: finished runs are in the result file, and are made anew only when
+it is moved away. It writes batch_growth.json and .png to recipes/results. With --quick: digits of
+scikit-learn, four epochs, written to the folder it is started in.
 """
 
 import argparse

@@ -91,6 +91,8 @@ class Lab:
 
     def __init__(self, data, args):
         self.data, self.args = data, args
+        parts = [args.source, len(data["train"][0]), "images", args.epochs, "epochs"]
+        self.runs = args.runs / "-".join(map(str, parts)).replace(" ", "-")
 
     def error(self, model, part="test"):
         x, y = self.data[part]
@@ -98,7 +100,7 @@ class Lab:
 
     def trained(self, name, seed, cycles=1, ema=False, rate=2e-3, **options):
         """The checkpoints of a run of cosine cycles, one at the end of each."""
-        files = [self.args.runs / f"{name}-{i}.npz" for i in range(cycles)]
+        files = [self.runs / f"{name}-{i}.npz" for i in range(cycles)]
         keras.utils.set_random_seed(seed)
         models = [network(self.data["train"][0].shape[1:], **options) for _ in range(cycles)]
         if not all(file.exists() for file in files):

@@ -4,6 +4,7 @@ import json
 import shlex
 import statistics
 import subprocess
+import sys
 import textwrap
 import time
 from collections import defaultdict
@@ -105,6 +106,17 @@ def about(experiment):
 
 
 # --- a run -------------------------------------------------------------------------------------
+
+
+def begun(file, settings, empty):
+    """What a result file holds so far, or `empty`; one sentence if it has other settings."""
+    result = json.loads(file.read_text()) if file.exists() else settings | empty
+    other = [f"{name} {result[name]}" for name in settings if result[name] != settings[name]]
+    if other:
+        sys.exit(
+            f"{file} is of another run ({', '.join(other)}): move it away, or ask for the same."
+        )
+    return result
 
 
 class Log(keras.callbacks.Callback):

@@ -15,18 +15,19 @@
    of five equal convolutions, and of four.
 
 Every figure is the mean of --seeds, with all of them beside it: recipes/RESULTS.md. Killed, it goes
-on where it was. It writes recipes/results/small_claims.json; with --quick, digits of scikit-learn
+on where it was: finished rows are in the result file, and are measured anew only when it is moved
+away. It writes recipes/results/small_claims.json; with --quick, digits of scikit-learn
 and a few steps, written to the folder it is started in.
 """
 
 import argparse
 import functools
-import json
 from pathlib import Path
 
 import keras
 import numpy as np
 from benchmarks.transfer import versions  # beside this file
+from experiment_report import begun  # beside this file
 from small_images import digits, mnist  # beside this file
 
 import kerascnn as kc
@@ -47,7 +48,8 @@ def main():
     if args.quick:
         args.seeds, args.steps, rates = 1, 20, RATES[2:3]
     file = (Path() if args.quick else Path(__file__).parent / "results") / "small_claims.json"
-    result = json.loads(file.read_text()) if file.exists() else {"rows": []}
+    settings = {"steps": args.steps, "seeds": args.seeds}
+    result = begun(file, settings, {"rows": []})
     done = {(row["claim"], row["arm"]) for row in result["rows"]}
     for claim, arms in claims(data, rates, args).items():
         for arm, measure in arms.items():
@@ -55,7 +57,7 @@ def main():
                 values = [measure(seed) for seed in range(args.seeds)]
                 row = {"claim": claim, "arm": arm, "value": float(np.mean(values))}
                 result["rows"].append(row | {"values": values})
-                write_json(file, result | {"steps": args.steps, "versions": versions()})
+                write_json(file, result | {"versions": versions()})
     for row in result["rows"]:
         print("{claim}: {arm}: {value:.4g} {values}".format(**row))
 

@@ -19,7 +19,7 @@ import kerascnn as kc
 ROOT = Path(__file__).parents[1]
 
 
-def run(tmp_path, *command, timeout=300):
+def run(tmp_path, *command, timeout=300, code=0):
     environment = os.environ | {
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "KERASCNN_CACHE": str(tmp_path / "cache"),
@@ -29,8 +29,8 @@ def run(tmp_path, *command, timeout=300):
         [sys.executable, *map(str, command)],
         cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=timeout,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+    assert done.returncode == code, done.stderr[-3000:]
+    return done.stderr if code else done.stdout
 
 
 def experiments():
@@ -256,6 +256,10 @@ def test_augmentation_gain_quick(tmp_path):
     assert len(re.findall(r"^.+: test error \d+\.\d\d ± 0.00 %, training \d", output, re.M)) == 3
     assert (tmp_path / "augmentation_gain.png").stat().st_size > 10_000
     assert "seed 0" not in run(tmp_path, *command)  # from what is kept
+    file = tmp_path / "augmentation_gain.json"
+    file.write_text(file.read_text().replace('"epochs": 2', '"epochs": 3'))
+    refused = run(tmp_path, *command, code=1)
+    assert "is of another run (epochs 3): move it away" in refused
 
 
 @pytest.mark.slow
