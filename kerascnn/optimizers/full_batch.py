@@ -34,7 +34,7 @@ def minimize_full_batch(
     |---|---|---|
     | "L-BFGS-B" | gradients; the best default | 20 n |
     | "CG" | gradients; nonlinear conjugate gradients | 4 n |
-    | "Newton-CG", "trust-ncg" | products of the exact Hessian and vectors | 6 n |
+    | "Newton-CG", "trust-ncg" | Hessian-free: exact products of it and vectors | 6 n |
     | "BFGS" | gradients, and an n x n matrix | n^2 |
     | "Newton" | the n x n Hessian, damped: x - (H + a I)^-1 g | 2 n^2 |
 
