@@ -80,6 +80,9 @@ _SIMPLE = {
     errno.EEXIST: "a part of the path is a file, not a folder",
     errno.EISDIR: "it is a folder, not a file",
     errno.ENAMETOOLONG: "the name is too long",
+    errno.ENOLCK: "the file system cannot lock it; choose a folder on another one",
+    errno.EOPNOTSUPP: "the file system cannot lock it; choose a folder on another one",
+    errno.ENOSYS: "the file system cannot lock it; choose a folder on another one",
 }
 
 
@@ -103,10 +106,12 @@ def run_folder(path):
     may continue, and which goes at the end; one that another process still fills is refused.
 
     Args:
-        path: str or path of a folder that does not exist yet, or is empty.
+        path: str or path of a folder that does not exist yet, or is empty. Of a link, the folder it
+            points to is made.
 
     Raises:
-        InputError: `path` already holds something, cannot be written, or is in use.
+        InputError: `path` already holds something, cannot be written, is a mount point, or is in
+            use.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "run")
@@ -118,13 +123,19 @@ def run_folder(path):
     ['a.txt']
     """
     path = Path(path)
-    path = path if path.name else path.resolve()  # "." has no name to put ".partial" behind
-    partial = path.with_name(path.name + _PARTIAL)
     with said_simply(path):
+        if not path.name or path.is_symlink():  # "." has no name, and no folder replaces a link
+            path = Path(os.path.realpath(path))
+        partial = path.with_name(path.name + _PARTIAL)
         if path.is_file() or (path.is_dir() and any(path.iterdir())):
             raise InputError(
                 f"{path} already exists and nothing in it was changed. "
                 "Choose another output folder, or move the old one away."
+            )
+        if path.is_mount():
+            raise InputError(
+                f"{path} is a mount point, which a finished folder cannot replace: pass a folder "
+                f"in it, such as {path / 'run'}."
             )
         try:
             partial.mkdir(parents=True, exist_ok=True)
@@ -169,13 +180,16 @@ def _empty(folder, keep=None):
 def lock(folder):
     """Hold `folder` for this process; the lock of a dead process does not count.
 
+    On NFS only processes of this machine are kept out.
+
     Raises:
-        InputError: another living process holds it.
+        InputError: another living process holds it, or the file system has no locks.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with said_simply(folder):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(
                 f"Another kerascnn process is working on {folder}. "

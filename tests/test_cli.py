@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
 from pathlib import Path
 
 import keras
@@ -24,6 +25,7 @@ import kerascnn
 from kerascnn import cli
 from kerascnn.cli import searching
 from kerascnn.transfer import list_backbones, load_run
+from kerascnn.transfer._scores import scores
 from tests.transfer.conftest import SHAPES, draw_photos, draw_shape
 from tests.transfer.test_run import mount_tmpfs
 
@@ -289,6 +291,18 @@ def test_evaluate(photos, run, tmp_path, kerascnn_command):
         (tmp_path / "photos" / path).unlink()
     code, _, err = kerascnn_command("evaluate", run[0], tmp_path / "photos")
     assert code == 0 and "known to this run" not in err
+
+
+def test_a_class_that_is_never_predicted_has_no_precision(monkeypatch, kerascnn_command):
+    figures = scores(np.eye(2)[[0, 0]], np.array([0, 1]), ["cat", "dog"])
+    found = figures | {"num_photos": 2, "findings": []}
+    run = types.SimpleNamespace(evaluate=lambda *_, progress: found)
+    monkeypatch.setattr("kerascnn.transfer.load_run", lambda path: run)
+    code, out, _ = kerascnn_command("evaluate", "run", ".")
+    assert code == 0 and out.splitlines()[2:4] == [
+        "cat        50.0%  100.0%  66.7%       1",
+        "dog                 0.0%   0.0%       1",
+    ]
 
 
 def test_extract(photos, tmp_path, kerascnn_command):

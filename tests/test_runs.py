@@ -1,6 +1,7 @@
 """Files and run folders are whole or absent, whoever dies while they are written."""
 
 import contextlib
+import errno
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kerascnn import InputError
-from kerascnn._runs import atomic_path, lock, run_folder, said_simply, write_json
+from kerascnn._runs import atomic_path, finished, lock, run_folder, said_simply, write_json
 
 
 def names(folder):
@@ -153,6 +154,31 @@ def test_an_empty_folder_may_be_filled(tmp_path, monkeypatch):
     assert names(tmp_path / "a") == names(tmp_path / "here") == ["x"]
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_of_a_link_the_folder_it_points_to_is_made(there, tmp_path):
+    (tmp_path / "disk").mkdir()
+    if there:
+        (tmp_path / "disk" / "a").mkdir()
+    (tmp_path / "link").symlink_to("disk/a")
+    with run_folder(tmp_path / "link") as partial:
+        (partial / "x").write_text("")
+        assert partial.parent == tmp_path / "disk" and finished(partial) == tmp_path / "disk" / "a"
+    assert names(tmp_path / "link") == ["x"] and names(tmp_path) == ["disk", "link"]
+
+
+def test_a_mount_point_is_refused_before_the_work(tmp_path, monkeypatch):
+    (tmp_path / "output").mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path / "output")
+    with pytest.raises(InputError) as caught, run_folder(tmp_path / "output"):
+        pytest.fail("it cannot end")
+    assert str(caught.value) == (
+        f"{tmp_path / 'output'} is a mount point, which a finished folder cannot replace: pass a "
+        f"folder in it, such as {tmp_path / 'output' / 'run'}."
+    )
+    with run_folder(tmp_path / "output" / "run"):
+        pass
+
+
 @pytest.mark.parametrize("kind", ["folder", "file"])
 def test_what_is_there_is_not_touched(kind, tmp_path):
     path = tmp_path / "a"
@@ -241,6 +267,18 @@ def test_a_lock_is_given_back(tmp_path):
     for _ in range(2):
         with lock(tmp_path), pytest.raises(InputError, match="Another kerascnn process"):
             lock(tmp_path).__enter__()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_locks_is_said(number, tmp_path, monkeypatch):
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(
+        InputError, match="^Cannot write .*: the file system cannot lock it; choose"
+    ):
+        lock(tmp_path).__enter__()
 
 
 def test_a_place_that_cannot_be_written(tmp_path):

@@ -34,7 +34,7 @@ def evaluate(
     say_skipped(scores["findings"])
     say_seen(scores["findings"])
     rows = [
-        [row["name"], *(f"{row[key]:.1%}" for key in ("precision", "recall", "f1")), row["support"]]
+        [row["name"], *(_share(row[key]) for key in ("precision", "recall", "f1")), row["support"]]
         for row in scores["per_class"]
         if row["support"]
     ]
@@ -126,6 +126,10 @@ def report(
         print_json({**found, "output": str(path)})
     else:
         typer.echo(f"{said} {path}")
+
+
+def _share(value):
+    return "" if value is None else f"{value:.1%}"  # None: the class was never predicted
 
 
 def _photo_files(paths):

@@ -38,8 +38,9 @@ def from_arrays(
         labels: N ints or strs, or an array (N, 1) of them.
         image_size: int, (height, width), or None for the size they have.
         class_names: list of str; label i is called `class_names[i]`. None: `str(label)`.
-        groups: list of N names or numbers: images of one patient, scene, ..., which stay on one
-            side where splits and folds are made. None in it: an image of its own.
+        groups: list of N names or numbers, in the order of the images: images of one patient,
+            scene, ..., which stay on one side where splits and folds are made. None in it: an image
+            of its own.
         batch_size, splits, seed, one_hot: as for `from_directory`. `splits` may also be a list of N
             split names ("train", "validation", "test"; None leaves an image out).
 
@@ -89,6 +90,7 @@ def _by_path(groups, count):
             f"`groups` must be a list of {count} names, one per image. "
             f"Received: shape {np.shape(groups)}."
         )
+    groups = list(groups)  # by position: a pandas Series would look labels up
     return lambda path: groups[int(path.partition("/")[2])]
 
 

@@ -109,6 +109,7 @@ class Decoder:
 
         Raises:
             InputError: not an image, damaged, or larger than `max_pixels`.
+            MemoryError: too little is free.
         """
         return self.decode(data)[0]
 
@@ -124,7 +125,7 @@ class Decoder:
             try:
                 with Image.open(io.BytesIO(data), formats=_formats()) as image:
                     return self._pixels(image)
-            except InputError:
+            except (InputError, MemoryError):  # little memory says nothing about the file
                 raise
             except UnidentifiedImageError:
                 raise InputError("not an image") from None
@@ -139,6 +140,10 @@ class Decoder:
             return self(file_bytes(path))
         except InputError as error:
             raise InputError(f"Cannot read {path} as a photo: {error}.") from error
+        except MemoryError as error:
+            raise InputError(
+                f"Cannot read {path}: too little memory is free; end other programs and try again."
+            ) from error
         except (OSError, ValueError) as error:  # ValueError: a name that no file can have
             reason = getattr(error, "strerror", None) or error
             raise InputError(f"Cannot read {path}: {reason}.") from error

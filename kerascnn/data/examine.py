@@ -80,7 +80,8 @@ def examine(files, total, decoder, progress=True):
         `decoder.key` by then.
 
     Raises:
-        InputError: the disk of the cache has no room for the decoded photos.
+        InputError: the disk of the cache has no room for the decoded photos, or the memory none for
+            one of them.
 
     >>> import tempfile
     >>> from kerascnn.data import Decoder
@@ -98,7 +99,7 @@ def examine(files, total, decoder, progress=True):
         count = max(1, min(_WINDOW, _WINDOW_BYTES // store.row_bytes))
         while window := list(itertools.islice(unseen, count)):
             names, readers = zip(*window)
-            results = list(pool.map(look, readers))
+            results = list(_each(pool.map(look, readers), names))
             fresh = [r for r in results if r.pixels is not None and r.digest not in store]
             left -= len(results)
             if fresh and not asked:
@@ -144,6 +145,19 @@ def _look(read, decoder, store, remembered):
     except InputError as error:
         return Examined(found.digest, error=str(error))
     return Examined(found.digest, (*notes, f"bytes {len(data)}"), pixels=pixels)
+
+
+def _each(results, names):
+    """The results; a lack of memory, which says nothing about the photo, is not one of them."""
+    for name in names:
+        try:
+            yield next(results)
+        except MemoryError as error:
+            shown = name[0] if isinstance(name, tuple) else name
+            raise InputError(
+                f"Too little memory is free to decode {shown!r}: end other programs or remove this "
+                "photo, and start again; what was decoded is kept."
+            ) from error
 
 
 def _read(read, store, remembered):

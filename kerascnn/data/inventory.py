@@ -176,8 +176,9 @@ def inspect_directory(
         groups: function (path relative to `directory`, "/" between parts) -> what a photo is of,
             e.g. a patient or a scene; None for nothing. Photos of one such name stay on one side
             where splits and folds are made; where folders part them, they are named.
-        group_similar: bool. Photos that look the same (see `find_near_duplicates`) are named, and
-            stay on one side where splits are made. Not with a manifest.
+        group_similar: bool. Photos that look the same (see `find_near_duplicates`) stay on one side
+            where splits and folds are made, and are named. The splits of a manifest stay, and
+            nobody is named.
         on_error: "skip" (name and count bad files, go on) or "raise" (stop at the first).
         progress: bool. A progress bar on stderr if that is a terminal.
 
@@ -214,7 +215,7 @@ def inspect_directory(
     readers = [(file, file_reader(root / file[0])) for file in files]
     unusable = {}
     examined = _noting(unusable, examine(readers, len(files), decoder, progress))
-    photos, similar = usable_photos(examined, findings, on_error), []
+    photos = usable_photos(examined, findings, on_error)
     named = named_groups(photos, groups)
     if manifest:
         _compare(photos, listed, manifest)
@@ -222,8 +223,8 @@ def inspect_directory(
         if not photos:
             refuse_layout(root)
         photos = without_contradictions(photos, findings)
-        if group_similar:
-            similar = similar_photos(photos, decoder, progress)
+    similar = similar_photos(photos, decoder, progress) if group_similar else []
+    if not manifest:
         photos = assign_splits(photos, splits, seed, findings, similar, named)
     names = trainable(root, photos, findings)
     inventory = finished(root, photos, names, findings, similar, named)

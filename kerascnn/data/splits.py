@@ -106,7 +106,7 @@ def named_groups(photos, groups):
         groups: function (path) -> name, or None for a photo of its own; or None.
 
     Raises:
-        InputError: `groups` is no function, or it fails for a photo.
+        InputError: `groups` is no function, or it fails or gives no name for a photo.
     """
     if groups is None:
         return []
@@ -119,12 +119,12 @@ def named_groups(photos, groups):
     for photo in photos:
         try:
             name = groups(photo.path)
-        except Exception as error:
+            if name is not None:
+                found[name].append(photo.digest)
+        except Exception as error:  # of the function, or of a name such as a list
             raise InputError(
                 f"`groups` fails for the photo {photo.path!r}: {type(error).__name__}: {error}."
             ) from error
-        if name is not None:
-            found[name].append(photo.digest)
     return list(found.values())
 
 

@@ -22,7 +22,9 @@ _ABSENT = (FileNotFoundError, NotADirectoryError, PermissionError)
 def cache_folder():
     """Where decoded photos and features are kept: `$KERASCNN_CACHE`, else the user's cache folder.
 
-    It may be deleted at any time; what is missing is computed again.
+    It may be deleted at any time; what is missing is computed again. Processes of one machine may
+    share it, machines may not: where the home folder is on NFS, which shows late what others wrote
+    and knows no locks of folders, give each its own KERASCNN_CACHE.
 
     >>> cache_folder().is_file()
     False

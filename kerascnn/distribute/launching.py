@@ -19,6 +19,8 @@ __all__ = ["launch"]
 _LOOK = 0.1  # seconds between looks at the processes
 _GRACE = 10  # seconds to save and stop after SIGTERM
 _SHOWN = 20  # lines of what a worker said before it failed
+_DEVICES = "CUDA_VISIBLE_DEVICES"
+_NONE = ("", "-1")  # values of it that hide all GPUs
 
 
 def launch(command, workers=2, machines=None, machine=0, logs=None):
@@ -29,10 +31,10 @@ def launch(command, workers=2, machines=None, machine=0, logs=None):
     too: the training cannot go on without it. With `Resume` the same call then continues from the
     last checkpoint.
 
-    On one machine the first worker takes the first GPU, and so on; for all GPUs of one machine in
-    one process see `mirrored`. With `machines`, make the same call on each of them: one process is
-    started on each and sees all of its GPUs. The processes talk without encryption and take
-    whoever comes: only in a network you trust.
+    On one machine the first worker takes the first GPU, or the first that CUDA_VISIBLE_DEVICES
+    lists, and so on; for all GPUs of one machine in one process see `mirrored`. With `machines`,
+    make the same call on each of them: one process is started on each and sees all of its GPUs. The
+    processes talk without encryption and take whoever comes: only in a network you trust.
 
     Args:
         command: list of strs: the script and its arguments, or `["-m", "module", ...]`.
@@ -173,9 +175,9 @@ def _environment(environment, number, total, first, alone):
         WORKERS: str(total),
         WORKER: str(number),
     }
-    if not alone:  # two processes cannot share a GPU
-        there = environment.get("CUDA_VISIBLE_DEVICES")
-        found["CUDA_VISIBLE_DEVICES"] = there.split(",")[number] if there else str(number)
+    listed = environment.get(_DEVICES)
+    if not alone and listed not in _NONE:  # two processes cannot share a GPU
+        found[_DEVICES] = str(number) if listed is None else listed.split(",")[number]
     return found
 
 
@@ -199,5 +201,10 @@ def _check(command, workers, machines, machine):
             )
     elif workers < 2:
         raise InputError(f"workers must be 2 or more, else use python. Received: {workers}.")
+    elif (listed := os.environ.get(_DEVICES, "")) not in _NONE and listed.count(",") < workers - 1:
+        raise InputError(
+            f"{_DEVICES}={listed} lists fewer GPUs than there are workers ({workers}): list one "
+            "for each, unset it, or hide all GPUs by -1."
+        )
     if not importlib.util.find_spec("jax"):
         raise InputError('Training in several processes needs JAX: pip install "kerascnn[jax]".')

@@ -62,7 +62,8 @@ def render(run):
                 "val_loss", "val_accuracy", "learning_rate"; floats or None.
             "class_names": list of str, and "confusion": int matrix, rows true, columns predicted.
                 Over 30 classes the most confused pairs are shown in its place.
-            "per_class": list of dicts of "name", "precision", "recall", "f1", "support".
+            "per_class": list of dicts of "name", "precision", "recall", "f1", "support"; None for
+                what was not measured.
             "calibration": dict of "error" (expected calibration error), "num_bins", "bins" (list of
                 dicts of "low", "high", "count", "confidence" and "accuracy", both means).
             "mistakes": list of dicts of "path", "thumbnail" (base64 of a JPEG, or None), "map" (of

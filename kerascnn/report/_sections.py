@@ -1,6 +1,7 @@
 """What each section of a page is drawn from: parts of a run -> plain values, ready to print."""
 
 import itertools
+import math
 import re
 
 from kerascnn._errors import InputError
@@ -160,10 +161,9 @@ def _confusion(run):
 
 
 def _per_class(run):
-    def weakness(row):
-        return -1 if unknown(row["f1"]) else row["f1"]
-
-    return sorted(run["per_class"], key=weakness)
+    """Weakest first; of those that were not tested nobody knows, so they come last."""
+    rows = run["per_class"]
+    return sorted(rows, key=lambda row: math.inf if unknown(row["f1"]) else row["f1"])
 
 
 def _splits(run):

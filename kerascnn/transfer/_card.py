@@ -30,15 +30,18 @@ def write(path, record):
 def card(record):
     """The card as one str."""
     metrics, rows = record.metrics, record.metrics["per_class"] or []
+    tested = sorted((row for row in rows if row["support"]), key=lambda row: row["f1"])
+    untested = [row for row in rows if not row["support"]]
     values = {
         "metrics": metrics,
         "config": record.config,
         "start": start(record.config),
         "name": photos_name(record.config),
         "class_names": record.class_names,
-        "per_class": sorted(rows, key=lambda row: row["f1"]),
+        "per_class": tested + untested,
         "few_photos": _FEW,
-        "few": [row["name"] for row in rows if row["support"] < _FEW],
+        "few": [row["name"] for row in tested if row["support"] < _FEW],
+        "untested": [row["name"] for row in untested],
         "splits": record.splits,
         "calibration": calibration(record.predictions),
         "results": [  # type in the Hub's list of metrics, name, value

@@ -17,6 +17,8 @@ def asked(record, folder):
     colour = "colour" if config["channels"] == 3 else "grey"
     strategy = config["strategy"]
     chosen = "strategy auto: the photos decide" if strategy == "auto" else f"strategy {strategy}"
+    # How the photos were split, by shares, groups or a manifest, is in the run's manifest alone.
+    splits = {"manifest": folder} if record.splits else {}
     return {
         "sentences": [
             f"Tell {len(names)} classes apart: {shown}.",
@@ -25,7 +27,7 @@ def asked(record, folder):
             f"Train by {chosen}; at most {config['epochs']} epochs a stage, learning rate up to "
             f"{config['learning_rate']:g}, seed {config['seed']}.",
         ],
-        "command": _command(config, folder),
+        "command": _command(config, folder, **splits),
     }
 
 

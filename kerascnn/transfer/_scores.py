@@ -6,7 +6,11 @@ from kerascnn.transfer.probe import accuracy, log_loss
 
 
 def scores(probabilities, labels, class_names):
-    """Accuracy, its interval, and per-class figures; all None without photos."""
+    """Accuracy, its interval, and per-class figures; all None without photos.
+
+    The means are those of the classes that have photos. A class without any has no recall and no F1
+    (None), one that is never predicted no precision.
+    """
     if not len(labels):
         keys = ("accuracy", "interval", "balanced_accuracy", "macro_f1", "log_loss", "per_class")
         return dict.fromkeys(keys)
@@ -44,10 +48,14 @@ def confusion(predicted, labels, num_classes):
 
 def _per_class(table, class_names):
     table = np.array(table)
-    hits, support, guessed = np.diag(table), table.sum(axis=1), table.sum(axis=0)
-    recall, precision = hits / np.maximum(support, 1), hits / np.maximum(guessed, 1)
-    f1 = 2 * hits / np.maximum(support + guessed, 1)
+    found = zip(class_names, np.diag(table), table.sum(axis=1), table.sum(axis=0))
     return [
-        {"name": name, "precision": float(p), "recall": float(r), "f1": float(f), "support": int(n)}
-        for name, p, r, f, n in zip(class_names, precision, recall, f1, support)
+        {
+            "name": name,
+            "precision": float(hits / guessed) if guessed else None,
+            "recall": float(hits / support) if support else None,
+            "f1": float(2 * hits / (support + guessed)) if support else None,
+            "support": int(support),
+        }
+        for name, hits, support, guessed in found
     ]

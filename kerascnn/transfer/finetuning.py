@@ -76,7 +76,8 @@ def finetune(
             config.json say what was chosen. The saved model is float32.
         output: path of a run folder to write (see `Result.save`), or None.
         checkpoints: path of a folder, or None: in `<output>.partial`, if there is an output. A call
-            that was stopped at any moment continues from there when it is made again.
+            that was stopped at any moment continues from there when it is made again. Each call has
+            a folder of its own in it, which stays if you named it; nothing else in it is touched.
         verbose: bool. Progress on stderr.
 
     Returns:

@@ -26,6 +26,7 @@ from kerascnn.transfer._mistakes import pictures
 from kerascnn.transfer._page import finding_row, page
 from kerascnn.transfer._record import Record, prediction_rows
 from kerascnn.transfer._scores import scores
+from kerascnn.transfer.backbones import list_backbones
 from kerascnn.transfer.choose import Plan
 from kerascnn.transfer.probe import accuracy
 from kerascnn.weights.reading import not_finite
@@ -132,7 +133,7 @@ class Result:
         decoder, weights = self.data.decoder, self.config["weights"]
         return {
             **self.config,
-            "weights": weights and _absolute(weights),
+            "weights": weights and _place(weights),
             "photos": _absolute(self.data.inventory.root),
             "image_size": list(decoder.image_size),
             "channels": decoder.channels,
@@ -169,6 +170,12 @@ class Result:
 def _absolute(path):
     """The absolute path of what is there; a name stays as it is."""
     return str(Path(path).absolute() if Path(path).exists() else path)
+
+
+def _place(weights):
+    """The absolute path of a weights file; a name stays as it is, whatever is called like it."""
+    named = weights in {name for row in list_backbones() for name in row.weights}
+    return weights if named or not Path(weights).is_file() else _absolute(weights)
 
 
 def save_model(model, path, labels):
@@ -226,9 +233,10 @@ class Run:
 
         Returns:
             dict: accuracy, interval (95 %, Wilson), balanced_accuracy, macro_f1, log_loss,
-            per_class, num_photos, findings (list of `Finding`: photos that were left out, photos
-            that the run has seen, which make the figures too good, ...). What a run has seen is in
-            the manifest.csv beside its model; without that file nothing is said.
+            per_class (recall and F1 are None without photos, precision if it is never predicted),
+            num_photos, findings (list of `Finding`: photos that were left out, photos that the run
+            has seen, which make the figures too good, ...). What a run has seen is in the
+            manifest.csv beside its model; without that file nothing is said.
 
         Raises:
             InputError: the folder cannot be used, or has a class the run does not know.

@@ -166,6 +166,19 @@ def test_images_of_one_group_stay_on_one_side():
     assert set(patients[numbers(alone.train)]) & set(patients[numbers(alone.test)])
 
 
+class Column(list):
+    """As a column of a table whose rows were shuffled: `[]` goes by the label, not by the place."""
+
+    def __getitem__(self, label):
+        return super().__getitem__(len(self) - 1 - label)
+
+
+def test_groups_are_in_the_order_of_the_images():
+    data = from_arrays(images(), [0, 1] * 20, groups=Column([None] * 38 + ["a", "a"]))
+    (group,) = data.inventory.together
+    assert {p.path for p in data.inventory.photos if p.digest in group} == {"array/38", "array/39"}
+
+
 def test_a_group_that_given_splits_part_is_named():
     splits = ["train", "test"] * 10 + ["train"] * 20
     names = [None] * 36 + ["a", "a", "a", "b"]

@@ -315,6 +315,15 @@ def test_devices_pipes_and_absurdly_large_files_are_not_read(tmp_path):
         decode_file(tmp_path / "large.jpg")
 
 
+def test_little_memory_is_not_called_damage(tmp_path, monkeypatch):
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    monkeypatch.setattr(Image.Image, "load", lambda self: (_ for _ in ()).throw(MemoryError))
+    with pytest.raises(MemoryError):
+        Decoder()((tmp_path / "a.png").read_bytes())
+    with pytest.raises(InputError, match=r"Cannot read .*a\.png: too little memory is free; end "):
+        Decoder().read(tmp_path / "a.png")
+
+
 def test_names_that_no_file_can_have_are_refused():
     for name in ("a\0b.jpg", "\ud800.jpg", "x" * 300):
         with pytest.raises(InputError, match="(?s)Cannot read .*(null byte|encode|too long)"):

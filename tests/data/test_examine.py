@@ -125,6 +125,16 @@ def test_problems_in_words():
     ]
 
 
+def test_little_memory_says_nothing_about_a_photo(files, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Image.Image, "resize", lambda *a, **k: (_ for _ in ()).throw(MemoryError))
+        with pytest.raises(
+            InputError, match="Too little memory is free to decode 1: end other pro"
+        ):
+            look(files)
+    assert [bool(found.error) for _, found in look(files)] == [i % 10 == 0 for i in range(150)]
+
+
 # --- room on the disk ------------------------------------------------------------------------
 
 ROW = 8 * 8 * 3  # bytes of a decoded photo

@@ -61,7 +61,9 @@ def test_photos_that_look_alike_stay_in_one_fold(tmp_path, make_photo):
                 photo.resize((70, 70)).save(tmp_path / label / f"{i}-small.jpg")
     data = from_directory(tmp_path, 64, progress=False)
     assert len(data.inventory.similar) == 8
-    for part in folds(data, 3):
+    data.save_manifest(tmp_path / "manifest.csv")
+    again = from_directory(tmp_path, 64, manifest=tmp_path / "manifest.csv", progress=False)
+    for part in folds(data, 3) + folds(again, 3):
         held = {path.split(".")[0].removesuffix("-small") for path in part.validation.paths}
         trained = {path.split(".")[0].removesuffix("-small") for path in part.train.paths}
         assert not held & trained

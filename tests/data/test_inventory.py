@@ -281,6 +281,10 @@ def test_copies_that_are_not_equal_stay_on_one_side_and_are_named(make_folder):
     assert len(apart.findings) == 1 and apart.similar == []  # "not RGB", nothing else
     split_of = {photo.path: photo.split for photo in apart.photos}
     assert any(split_of[f"cat/{i}.jpg"] != split_of[f"cat/{i}.png"] for i in range(8))
+    apart.save(root.parent / "apart.csv")
+    again = inspect(root, Decoder(48), manifest=root.parent / "apart.csv")  # which stays as it is
+    assert again.photos == apart.photos and again.findings == apart.findings
+    assert again.together == again.similar == inventory.similar
 
 
 def test_what_is_not_used_is_listed_once_with_its_reason(make_folder):
@@ -567,8 +571,10 @@ def test_photos_of_one_group_stay_on_one_side_also_those_that_look_the_same(tmp_
     inventory.save(tmp_path / "split.csv")
     again = inspect(tmp_path, Decoder(48), manifest=tmp_path / "split.csv", groups=scene_of)
     assert [p.split for p in again.photos] == [p.split for p in inventory.photos]
-    assert len(again.together) == 24 and len(inventory.together) == 12
+    assert again.together == inventory.together and len(again.together) == 12
     with pytest.raises(InputError, match="`groups` fails for the photo 'cat/scene0_0.png': KeyErr"):
         inspect(tmp_path, groups={}.__getitem__)
+    with pytest.raises(InputError, match="scene0_0.png': TypeError: unhashable type: 'list'"):
+        inspect(tmp_path, groups=lambda path: path.split("_"))
     with pytest.raises(InputError, match="`groups` must be a function from a photo's path"):
         inspect(tmp_path, groups="scene")

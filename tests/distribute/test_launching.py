@@ -14,6 +14,7 @@ import pytest
 
 import kerascnn as kc
 from kerascnn import InputError
+from kerascnn.distribute.launching import _environment
 from tests.distribute.conftest import HERE, assert_same_validation, largest_difference, weights
 from tests.transfer.conftest import SHAPES, draw_photos
 
@@ -153,6 +154,26 @@ def test_what_the_workers_are_told(script, tmp_path, monkeypatch):
     assert kc.distribute.launch([str(told), "--epochs", "3"], logs=tmp_path / "logs") == 0
     said = (tmp_path / "logs/worker-1.txt").read_text()
     assert said == "['--epochs', '3'] jax 2 7\n"
+
+
+@pytest.mark.parametrize(
+    ("listed", "seen"),
+    [(None, ["0", "1"]), ("", ["", ""]), ("-1", ["-1", "-1"]), ("4,7", ["4", "7"])],
+)
+def test_which_gpu_each_worker_sees(listed, seen):
+    there = {} if listed is None else {"CUDA_VISIBLE_DEVICES": listed}
+    given = [_environment(there, number, 2, "127.0.0.1:1", alone=False) for number in (0, 1)]
+    assert [variables["CUDA_VISIBLE_DEVICES"] for variables in given] == seen
+
+
+def test_fewer_gpus_than_workers_are_refused(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(InputError) as caught:
+        kc.distribute.launch(["-m", "this"])
+    assert str(caught.value) == (
+        "CUDA_VISIBLE_DEVICES=0 lists fewer GPUs than there are workers (2): list one for each, "
+        "unset it, or hide all GPUs by -1."
+    )
 
 
 def test_ctrl_c_is_passed_on_once(script):

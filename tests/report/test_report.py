@@ -430,10 +430,11 @@ def test_per_class_is_weakest_first(html):
     assert bars == [f"width:{width}%" for width in widths], "no bar for what is not known"
 
 
-def test_a_class_never_measured_comes_first():
-    unknown = {"name": "none", "precision": None, "recall": 0.0, "f1": float("nan"), "support": 0}
-    page = report.render({"title": "t", "per_class": [*RUN["per_class"], unknown]})
-    assert rows(page, "per-class")[1] == ["none", "–", "0.0 %", "–", "0"]
+@pytest.mark.parametrize("f1", [None, float("nan")])
+def test_a_class_never_tested_comes_last(f1):
+    unknown = {"name": "none", "precision": 0.0, "recall": None, "f1": f1, "support": 0}
+    page = report.render({"title": "t", "per_class": [unknown, *RUN["per_class"]]})
+    assert rows(page, "per-class")[-1] == ["none", "0.0 %", "–", "–", "0"]
 
 
 def test_mistakes(html):

@@ -56,6 +56,19 @@ def test_without_test_photos_no_result_is_claimed(saved):
     assert "how good it is on new photos is not known" in body and "48 photos for tr" in body
 
 
+def test_a_class_without_test_photos_is_not_the_weakest(saved):
+    record = read_record(saved)
+    first, second, third = record.metrics["per_class"]
+    first |= {"precision": None, "recall": None, "f1": None, "support": 0}
+    second |= {"f1": 0.5}
+    third |= {"f1": 1.0}
+    _, body = parts(card(record))
+    assert f"- Weakest class: {second['name']} (F1 50.0 %)." in body
+    assert f"- Not tested, for there were no photos of them: {first['name']}.\n" in body
+    assert f"hardly known: {second['name']}, {third['name']}." in body
+    assert f"| {first['name']} | – | – | – | 0 |" in body
+
+
 @pytest.mark.parametrize("text", [*HOSTILE, "a | b", "# h", "---", "[a](b)", "`x`"])
 def test_hostile_names_stay_text(text, saved):
     record = read_record(saved)

@@ -42,6 +42,14 @@ def test_classes_show_the_difference_to_the_first_run_largest_first(comparison):
     ]
 
 
+def test_a_class_that_one_run_did_not_test_has_no_difference(comparison):
+    first, second = comparison.records.values()
+    second.metrics["per_class"][0] |= {"recall": None, "f1": None, "support": 0}
+    first.metrics["per_class"][0]["f1"] = 0.5
+    shown = {row[0]: row[1:] for row in tables(comparison)["Class by class"]["rows"]}
+    assert shown[first.metrics["per_class"][0]["name"]] == ["50.0 %", "–"]
+
+
 def test_curves_are_those_of_the_runs_that_trained(comparison, partial):
     charts = page(comparison)["curves"]["charts"]
     assert charts[0]["lines"] == {"run": [row["val_loss"] for row in partial.history]}

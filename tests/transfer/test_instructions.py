@@ -42,8 +42,12 @@ def test_what_was_asked(folder):
     assert "strategy probe; at most 3 epochs a stage, learning rate up to 0.0003, seed 0" in text
     assert words(found["command"]) == [
         "kerascnn", "finetune", str(folder.with_name("photos")), "--backbone", "LeNet5",
-        "--strategy", "probe", "--epochs", "3", "--engine", "keras", "--output", str(folder),
+        "--strategy", "probe", "--epochs", "3", "--engine", "keras",
+        "--manifest", str(folder), "--output", str(folder),
     ]  # fmt: skip
+    older = read_record(folder)
+    older.splits = None  # without a manifest
+    assert "--manifest" not in asked(older, folder)["command"]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from kerascnn import InputError, NonFiniteError, _graph
 from kerascnn._random import permutation
 from kerascnn.transfer import Recipe, _training, finetune
 from kerascnn.transfer._classifier import network_for
+from kerascnn.transfer._job import Job
 from tests.transfer.conftest import SHAPES, equal, shape_data, tiny_network, tune
 
 # Keras 3.15 converts its own variables in a way that NumPy 2 deprecates.
@@ -22,6 +23,30 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 def one_cache(monkeypatch, shared_cache):
     """What a test puts into it wrongly, another will find."""
     monkeypatch.setenv("KERASCNN_CACHE", str(shared_cache))
+
+
+def job(shapes, **options):
+    config = {"class_weight": None}
+    return Job(shapes, config, **options)
+
+
+def test_the_checkpoints_of_others_stay(shapes, tmp_path):
+    (tmp_path / "photos").mkdir()
+    first, second = job(shapes), job(shapes)
+    second.config["seed"] = 1
+    first.own_folder(tmp_path).mkdir()
+    second.own_folder(tmp_path).mkdir()
+    assert first.own_folder(tmp_path) != second.own_folder(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_times_are_counted_once(shapes, monkeypatch):
+    clock = iter([0.0, 1.0, 31.0, 40.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    timed = job(shapes)
+    with timed.timed("partial"), timed.timed("compute"):
+        pass
+    assert timed.timings == {"compute": 30.0, "partial": 10.0}
 
 
 # The network

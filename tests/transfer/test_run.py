@@ -1,6 +1,7 @@
 """The run folder: complete, enough to repeat the run, and good wherever it is moved."""
 
 import csv
+import dataclasses
 import json
 import os
 import shutil
@@ -256,6 +257,20 @@ def test_weights_that_are_no_numbers_are_refused(folder, tmp_path):
 
 
 # Writing
+
+
+def test_a_name_of_weights_is_no_path(partial, monkeypatch, tmp_path):
+    """Whatever is called like it in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "imagenet").mkdir()
+    (tmp_path / "mnist").touch()
+    (tmp_path / "mine.h5").touch()
+    for given, kept in (
+        ("imagenet", "imagenet"), ("mnist", "mnist"), ("mine.h5", str(tmp_path / "mine.h5")),
+        (None, None),
+    ):  # fmt: skip
+        result = dataclasses.replace(partial, config=partial.config | {"weights": given})
+        assert result.settings()["weights"] == kept
 
 
 def test_a_folder_that_holds_something_is_left_alone(partial, tmp_path):

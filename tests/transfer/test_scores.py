@@ -35,10 +35,18 @@ def test_equal_to_scikit_learn():
     )
     keys = ("precision", "recall", "f1", "support")
     rows = [tuple(row[key] for key in keys) for row in found["per_class"]]
-    np.testing.assert_allclose(rows, np.transpose(expected))
+    np.testing.assert_allclose(rows[:3], np.transpose(expected)[:3])
+    assert rows[3] == (0.0, None, None, 0)
     assert [row["name"] for row in found["per_class"]] == NAMES
     table = confusion(best, labels, 4)
     assert table == metrics.confusion_matrix(labels, best, labels=range(4)).tolist()
+
+
+def test_what_was_not_measured_is_no_zero():
+    found = scores(np.eye(4)[[0, 0, 1]], np.array([0, 2, 1]), NAMES)
+    assert (found["balanced_accuracy"], found["macro_f1"]) == pytest.approx((2 / 3, 5 / 9))
+    rows = {row["name"]: (row["precision"], row["recall"], row["f1"]) for row in found["per_class"]}
+    assert rows["c"] == (None, 0.0, 0.0) and rows["d"] == (None, None, None)
 
 
 def test_nothing_is_known_without_photos():
