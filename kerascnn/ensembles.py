@@ -103,7 +103,7 @@ def average_weights(members, weights=None, model=None):
 
 
 def _mean(values, weights):
-    if values[0].dtype.kind != "f":
+    if not keras.backend.is_float_dtype(str(values[0].dtype)):  # NumPy's kind of bfloat16 is "V"
         return values[0]
     mean = sum(w * value.astype("float64") for w, value in zip(weights, values))
     return mean.astype(values[0].dtype)
@@ -236,7 +236,9 @@ def _told(arguments):
 
 
 def _choice(y):
-    """One at the largest output, zero elsewhere."""
+    """One at the largest output, zero elsewhere; of a single output, whether it is above a half."""
+    if y.shape[-1] == 1:
+        return keras.ops.cast(y > 0.5, "float32")
     return keras.ops.one_hot(keras.ops.argmax(y, axis=-1), y.shape[-1], dtype="float32")
 
 

@@ -58,6 +58,14 @@ def test_weights_are_shares_and_hard_votes_are_counted():
     np.testing.assert_allclose(result, counts, atol=1e-6)
 
 
+def test_a_hard_vote_of_one_probability_is_yes_or_no():
+    members = [keras.Sequential([keras.Input((1,)), layers.Dense(1, "sigmoid")]) for _ in range(3)]
+    for model, bias in zip(members, (-1.0, 1.0, 0.0)):
+        model.set_weights([np.ones((1, 1)), np.array([bias])])
+    found = ensemble(members, vote="hard")(np.array([[-2.0], [0.5], [2.0]]))
+    np.testing.assert_allclose(np.ravel(found), [0, 2 / 3, 1], atol=1e-6)
+
+
 def test_preprocessing_is_shared_and_the_rest_is_not():
     result = ensemble([member(), member()])
     names = layer_names(result)
@@ -155,6 +163,16 @@ def test_mean_weights():
     np.testing.assert_allclose(*predictions(same, members[0]), atol=1e-6)
     with pytest.raises(InputError, match="Weights of other shapes have no mean: member 2"):
         average_weights([member(), member(filters=5)])
+
+
+def test_mean_weights_of_16_bits():
+    members = [
+        keras.Sequential([keras.Input((1,)), layers.Dense(1, dtype="bfloat16")]) for _ in "ab"
+    ]
+    for model, value in zip(members, (1.0, 3.0)):
+        model.set_weights([np.full((1, 1), value), np.zeros(1)])
+    mean = average_weights(members).get_weights()[0]
+    assert float(mean[0, 0]) == 2 and str(mean.dtype) == "bfloat16"
 
 
 def test_statistics_of_averaged_weights_are_estimated_anew():

@@ -59,6 +59,11 @@ class Sequence(ImageAugmentation):
         return images
 
     def at_rest(self, images):
+        if self.value_range == (0, 255):
+            return self._combined_at_rest(images)
+        return self._in_levels(images, self._combined_at_rest)
+
+    def _combined_at_rest(self, images):
         for layer in self.layers:
             images = layer.at_rest(images)
         return images

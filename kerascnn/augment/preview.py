@@ -3,7 +3,7 @@
 import numpy as np
 
 from kerascnn._errors import InputError
-from kerascnn._random import image_seeds
+from kerascnn._random import child_seeds, image_seeds
 
 __all__ = ["preview"]
 
@@ -79,6 +79,6 @@ def _chosen(data, count, seed):
 
 def _drawn(layer, images, seed, number):
     seeds = image_seeds(seed, number, range(len(images)))
-    for one in as_layers(layer):
-        images = one.augment_numpy(images, seeds)
+    for place, one in enumerate(as_layers(layer)):  # the draws of `split.augment`
+        images = one.augment_numpy(images, child_seeds(seeds, place))
     return images

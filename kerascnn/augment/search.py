@@ -1,5 +1,6 @@
 """A small search for the strength of augmentation that suits the data."""
 
+import math
 import time
 
 import keras
@@ -68,7 +69,13 @@ def search_policy(make_model, data, trials=8, epochs=3, metric="accuracy", seed=
         name = "num_ops={}, magnitude={}".format(*pair) if pair[0] else "none"
         seconds = time.perf_counter() - start
         print(f"{number}/{trials} {name}: {metric} {score:.4f} ({seconds:.0f} s)", flush=True)
-    return sorted(records, key=lambda record: record["score"], reverse=metric != "loss")
+    return _best_first(records, metric)
+
+
+def _best_first(records, metric):
+    """Sorted by score; what became NaN is last: it is neither larger nor smaller than anything."""
+    sign = 1 if metric == "loss" else -1
+    return sorted(records, key=lambda one: (math.isnan(one["score"]), sign * one["score"]))
 
 
 def _score(make_model, data, layer, epochs, metric, seed):

@@ -36,7 +36,8 @@ class Augmented(EpochCounter):
         epoch: int >= 0. The epoch that is read now; may be set.
 
     Raises:
-        InputError: a layer mixes labels and the split does not have `one_hot=True`.
+        InputError: a layer mixes labels and the split does not have `one_hot=True`, or a layer of
+            `kerascnn.augment` has another `value_range` than 0-255.
 
     >>> from kerascnn.augment import RandomAffine
     >>> from kerascnn.data import from_arrays
@@ -55,6 +56,12 @@ class Augmented(EpochCounter):
         self.training = training
         self._one_at_a_time = threading.Lock()  # Keras's layers hold their seeds
         for layer in self.layers:
+            is_ours = hasattr(layer, "augment_numpy")
+            if is_ours and layer.value_range != (0, 255):
+                raise InputError(
+                    f"{layer.name} takes values {layer.value_range}, and a split's pixels are "
+                    "0-255: leave out `value_range`."
+                )
             if isinstance(layer, _MIXES_LABELS):
                 layer.dtype_policy = "float32"  # as the labels: Keras 3.15 mixes no two dtypes
                 if not source.one_hot:

@@ -94,9 +94,9 @@ def _arriving(model, images):
             nested = isinstance(operation, keras.Model)
             return _arriving(operation, x) if nested else (x, operation)
         if isinstance(operation, keras.Model):
-            x = operation(x)
+            x = operation(x, training=False)  # layers of augmentation draw, if not told otherwise
         else:
-            x = keras.Model(model.inputs[0], operation.output)(images)
+            x = keras.Model(model.inputs[0], operation.output)(images, training=False)
         x = keras.ops.convert_to_numpy(x)
     return x, None
 

@@ -5,7 +5,9 @@ import re
 import keras
 from keras import layers
 
+from kerascnn._calls import follow
 from kerascnn._errors import InputError, one_of
+from kerascnn._state import set_weights
 from kerascnn.layers import FractalJoin, FractalPath
 from kerascnn.models._blocks import average_pool_top, bn_relu, stem_pool
 from kerascnn.models._builder import documented, finish, image_input, named_variant
@@ -215,11 +217,20 @@ def extract_column(model, column):
     one_of(column, sorted(map(int, found)), "column")
     others = re.compile(rf"stage\d+_(join|column(?!{column}_))|path$")
     x = model.input
-    for layer in model.layers[1:]:
-        if not others.match(layer.name):
+
+    def apply(name, layer, args, kwargs):
+        nonlocal x
+        if others.match(name):
+            return x  # what it would join, or what nothing of this column reads
+        if isinstance(layer, keras.layers.Layer):
             copy = layer.__class__.from_config(layer.get_config())
-            x = copy(x)
-            copy.set_weights(layer.get_weights())
+            x = copy(*args, **kwargs)
+            set_weights(copy, layer.get_weights())
+        else:
+            x = layer(*args, **kwargs)
+        return x
+
+    follow(model, [x], apply)
     return keras.Model(model.input, x, name=f"{model.name}_column{column}")
 
 

@@ -65,14 +65,15 @@ def to_fully_convolutional(model):
 
 def _split(model):
     """The Flatten layer and the list of what follows."""
-    names = [type(layer).__name__ for layer in model.layers]
+    operations = keras.Model(model.inputs, model.outputs).operations  # `layers` lacks `keras.ops`
+    names = [type(layer).__name__ for layer in operations]
     first = names.index("Flatten") if "Flatten" in names else len(names)
     if names[-1] != "Dense" or not set(names[first + 1 :]) <= {"Dense", "Dropout"}:
         raise InputError(
             "The model must end in Flatten and dense layers, as VGG16, AlexNet and ZFNet do. "
             f"Received: {model.name}, which ends in {', '.join(names[-3:])}."
         )
-    return model.layers[first], model.layers[first + 1 :]
+    return operations[first], operations[first + 1 :]
 
 
 def _convolution(dense, x, window, activation, name):

@@ -1,7 +1,6 @@
 """A photo painted in the style of another picture."""
 
 import contextlib
-import itertools
 
 import keras
 import numpy as np
@@ -9,10 +8,10 @@ import tqdm
 from keras import ops
 
 from kerascnn import _graph
-from kerascnn._calls import calls, follow
+from kerascnn._calls import calls
 from kerascnn._errors import InputError, one_of
 from kerascnn.visualize._descent import METHODS, Descent
-from kerascnn.visualize._inside import gradient_of, infer, position
+from kerascnn.visualize._inside import forward, gradient_of, infer, position
 
 __all__ = ["gram_matrix", "style_transfer"]
 
@@ -215,19 +214,8 @@ def _reader(model, positions, pooling):
         return infer(layer, args, kwargs)
 
     def read(picture):
-        numbers, seen = itertools.count(1), {0: picture}  # 0 is the input
-
-        def apply(name, layer, args, kwargs):
-            number = next(numbers)
-            if number > max(positions):
-                return picture  # which nothing reads
-            y = run(layer, args, kwargs)
-            if number in positions:
-                seen[number] = y
-            return y
-
-        follow(model, [picture], apply)
-        return [ops.cast(seen[number], "float32") for number in positions]
+        _, seen = forward(model, picture, positions, run=run)
+        return [ops.cast(maps, "float32") for maps in seen]
 
     return read
 

@@ -107,6 +107,13 @@ def test_layers_work_on_grey_levels_whatever_the_range_of_images():
     np.testing.assert_allclose(small.augment(images, SEEDS[:2]), -0.6, atol=1e-6)
 
 
+def test_at_rest_padding_is_that_of_training():
+    wide = augment.Sequence([augment.PadAndCrop(padding=1, size=4)], value_range=(-1, 1), seed=0)
+    images = np.full((2, 2, 2, 1), -1, "float32")
+    for training in (True, False):
+        np.testing.assert_array_equal(wide(images, training=training), np.full((2, 4, 4, 1), -1))
+
+
 def test_crops_are_chained():
     halves = augment.Sequence([Half(), Add(1), Half()])
     assert halves.compute_output_shape((None, 2, 8, 1)) == (None, 2, 2, 1)

@@ -5,7 +5,7 @@ import pytest
 from keras import layers
 
 from kerascnn import InputError
-from kerascnn.augment import AdditiveNoise, RandomAffine, preview
+from kerascnn.augment import AdditiveNoise, ColorJitter, RandomAffine, preview
 from kerascnn.data import from_arrays
 
 IMAGES = np.random.default_rng(0).integers(256, size=(40, 8, 8, 3), dtype="uint8")
@@ -37,6 +37,17 @@ def test_it_repeats_itself_and_is_written(tmp_path):
 def test_grey_photos_are_drawn_from_black_to_white():
     axes = preview(CHAIN, IMAGES[..., :1], photos=1, draws=1).axes[0]
     assert axes.images[0].get_clim() == (0, 255)
+
+
+def test_layers_draw_apart_as_in_training():
+    row = np.arange(60, 140, 10, dtype="uint8")
+    ramp = np.broadcast_to(row[:, None], (60, 8, 8, 3))
+    chain = [RandomAffine("horizontal"), ColorJitter(0.5, 0, 0)]
+    figure = preview(chain, ramp, photos=60, draws=1)
+    drawn = np.array(pictures(figure)).reshape(60, 2, 8, 8, 3)[:, 1].astype(int)
+    mirrored = drawn[:, 0, 0, 0] > drawn[:, 0, -1, 0]
+    brighter = drawn.mean((1, 2, 3)) > ramp[0].mean()
+    assert len(set(zip(mirrored.tolist(), brighter.tolist()))) == 4
 
 
 def test_what_cannot_be_drawn():

@@ -6,6 +6,7 @@ import pytest
 
 from kerascnn import augment, data
 from kerascnn._errors import InputError
+from kerascnn.augment.search import _best_first
 
 
 def make_model():
@@ -68,3 +69,10 @@ def test_without_augmentation_the_photos_are_as_they_are(images):
 def test_bad_values_are_said(images, bad, words):
     with pytest.raises(InputError, match=words):
         augment.search_policy(make_model, images, **{"epochs": 1, **bad})
+
+
+@pytest.mark.parametrize(("metric", "order"), [("loss", [0.3, 0.5]), ("accuracy", [0.5, 0.3])])
+def test_what_diverged_is_last(metric, order):
+    for scores in ([np.nan, 0.5, 0.3], [0.5, np.nan, 0.3], [0.3, 0.5, np.nan]):
+        found = _best_first([{"score": score} for score in scores], metric)
+        assert [one["score"] for one in found[:2]] == order

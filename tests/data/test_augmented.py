@@ -102,6 +102,11 @@ def test_mixed_labels_must_be_one_hot(layer):
         split(one_hot=False).augment(layer())
 
 
+def test_layers_for_another_range_are_refused():
+    with pytest.raises(InputError, match=r"takes values \(0, 1\), and a split's pixels are 0-255"):
+        split().augment(augment.RandomAffine("horizontal", value_range=(0, 1)))
+
+
 def test_the_fingerprint_is_of_what_decides_the_batches():
     def of(*layers, **more):
         return split(**more).augment(*layers).fingerprint()

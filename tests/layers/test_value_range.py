@@ -121,6 +121,13 @@ def test_where_nothing_tells_nothing_is_said(make):
         assert check_value_range(make(), images) is None
 
 
+def test_what_augments_is_at_rest():
+    drawn = network(L.RandomBrightness(0.3, seed=0), kc.augment.ColorJitter(), L.Rescaling(1 / 255))
+    state = [np.array(v) for v in drawn.variables]
+    assert [check_value_range(drawn, PHOTOS) for _ in range(3)] == [(0, 255)] * 3
+    assert all(np.array_equal(a, b) for a, b in zip(state, drawn.variables))  # no draw was taken
+
+
 def test_a_saved_model_is_checked_as_it_was(tmp_path):
     network(fitted(MeanImage())).save(tmp_path / "model.keras")
     with pytest.warns(UserWarning, match="around 0 to 255, and these images have 0 to 1:"):

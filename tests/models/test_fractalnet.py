@@ -133,6 +133,19 @@ def test_an_extracted_column_has_weights_of_its_own():
         models.extract_column(model, 3)
 
 
+@pytest.mark.parametrize("column", [1, 2])
+def test_an_extracted_column_keeps_what_is_before_the_network(column):
+    image = keras.Input(IMAGES.shape[1:])
+    norm = keras.layers.Normalization()
+    norm.adapt(IMAGES)
+    x = norm(image[..., ::-1]) / 2
+    model = small(2, input_tensor=x)
+    plain = models.extract_column(model, column)
+    bare = models.extract_column(small(2), column)
+    bare.set_weights(plain.get_weights()[len(norm.weights) :])
+    np.testing.assert_allclose(run(plain), run(bare, norm(IMAGES[..., ::-1]) / 2), atol=1e-5)
+
+
 def test_drop_path_can_be_left_out():
     model = small(2, drop_path_rate=0)
     assert type(model.get_layer("stage1_join2")).__name__ == "Average"

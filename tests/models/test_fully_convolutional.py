@@ -149,3 +149,11 @@ def test_networks_without_dense_layers_are_refused():
             to_fully_convolutional(model)
     with pytest.raises(InputError, match="googlenet"):
         to_fully_convolutional(GoogLeNet(input_shape=(65, 65, 3), aux_heads=True))
+
+
+def test_an_operation_between_the_dense_layers_is_refused_not_lost():
+    x = keras.layers.Flatten()(keras.layers.Conv2D(2, 3)(image := keras.Input((8, 8, 3))))
+    x = keras.ops.relu(keras.layers.Dense(8)(x))
+    model = keras.Model(image, keras.layers.Dense(3, "softmax")(x), name="net")
+    with pytest.raises(InputError, match="Received: net, which ends in Dense, Relu, Dense"):
+        to_fully_convolutional(model)

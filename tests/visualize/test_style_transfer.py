@@ -166,6 +166,16 @@ def test_a_nested_model_of_a_fixed_size_gives_the_same(model, pictures):
         np.testing.assert_allclose(picture.astype(int), wanted, atol=1)
 
 
+def test_what_is_behind_the_named_layers_is_not_computed(model, pictures):
+    image = keras.Input((None, None, 3))
+    y = keras.Model(model.input, model.get_layer("high").output)(image)
+    parts = ops.split(y, 2, axis=-1)  # an operation of two outputs
+    longer = keras.Model(image, K.Add()(parts))
+    wanted, _ = transfer(model, pictures, steps=2)
+    picture, _ = transfer(longer, pictures, steps=2)
+    np.testing.assert_allclose(picture.astype(int), wanted, atol=1)
+
+
 def test_average_pooling_is_that_of_a_network_that_has_it(model, pictures):
     image = keras.Input((None, None, 3))
     x = model.get_layer("low")(image[..., ::-1] / 127.5 - 1)
