@@ -130,8 +130,10 @@ def _compiled(model):
 
 
 def _without_rates(value):
-    """Compile options without plain learning rates and without automatic names."""
+    """Compile options without plain learning rates, callbacks' factors on others, and names."""
     if isinstance(value, dict):
+        if value.get("registered_name") == "kerascnn>Scaled":  # by `scale_rates`
+            return _without_rates(value["config"]["schedule"])
         return {
             name: _without_rates(part)
             for name, part in value.items()

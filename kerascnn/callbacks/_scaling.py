@@ -4,7 +4,15 @@ import keras
 
 from kerascnn.schedules import Scaled
 
-__all__ = ["log_rates", "optimizers_of", "scale_rates", "scales", "schedules_of", "set_scales"]
+__all__ = [
+    "log_rates",
+    "optimizers_of",
+    "parts_of",
+    "scale_rates",
+    "scales",
+    "schedules_of",
+    "set_scales",
+]
 
 
 def log_rates(model, logs):
@@ -57,7 +65,12 @@ def schedules_of(model):
 
 def optimizers_of(model):
     """The optimisers that have a rate: several in a `MultiOptimizer`."""
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    return parts_of(model.optimizer)
+
+
+def parts_of(optimizer):
+    """Those of one that is not a model's (yet)."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     return list(getattr(optimizer, "optimizers", [optimizer]))
 
 

@@ -4,8 +4,17 @@ import keras
 import numpy as np
 
 from kerascnn._errors import InputError
+from kerascnn.callbacks._scaling import parts_of
 
-__all__ = ["assign", "copied", "optimizer_variables", "refuse_unbuilt", "restore", "snapshot"]
+__all__ = [
+    "assign",
+    "copied",
+    "fresh_optimizer",
+    "optimizer_variables",
+    "refuse_unbuilt",
+    "restore",
+    "snapshot",
+]
 
 
 def refuse_unbuilt(model):
@@ -52,12 +61,30 @@ def snapshot(model):
 def restore(model, state):
     """Go back to what `snapshot` returned.
 
-    Momenta of weights that did not train then (`GradualUnfreezing`) begin with nothing.
+    What the optimiser keeps of weights that did not train then (`GradualUnfreezing`) begins anew.
     """
     weights, momenta, paths = state
     assign(model.variables, weights)
     learnt = optimizer_variables(model)
     if len(momenta) != len(learnt):  # else in order: another process may name layers otherwise
-        known = dict(zip(paths, momenta))
-        momenta = [known.get(v.path, np.zeros(v.shape, v.dtype)) for v in learnt]
+        known = {v.path: v for v in fresh_optimizer(model).variables} | dict(zip(paths, momenta))
+        momenta = [known[v.path] for v in learnt]
     assign(learnt, momenta)
+
+
+def fresh_optimizer(model):
+    """One like the model's, built for the weights that train now, that has learnt nothing.
+
+    Averages (`use_ema=True`) begin at the weights: Keras sets them in the run's first step only.
+    """
+    new = keras.optimizers.deserialize(keras.optimizers.serialize(model.optimizer))
+    for old_part, part in zip(parts_of(model.optimizer), parts_of(new)):
+        if old_part.weight_decay is not None:  # what is excluded Keras neither saves nor tells
+            kept = [v for v in model.variables if not old_part._use_weight_decay(v)]
+            part.exclude_from_weight_decay(kept)
+    new.build(model.trainable_variables)
+    averages = {f"{v.path.replace('/', '_')}_average": v for v in model.trainable_variables}
+    for variable in new.variables:
+        if variable.name in averages:
+            variable.assign(keras.ops.copy(averages[variable.name]))  # JAX donates each buffer once
+    return new

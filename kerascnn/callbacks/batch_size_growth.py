@@ -53,8 +53,15 @@ class BatchSizeGrowth(keras.callbacks.Callback):
     def set_state(self, state):
         self._waiting = list(state["waiting"])
 
+    def set_model(self, model):
+        super().set_model(model)
+        self._trained = model  # `self.model` gathers the weights on JAX at every look
+
     def on_train_begin(self, logs=None):
-        self._waiting, self._train = [], None
+        self._waiting, self._joins = [], False
+        owner = getattr(self._trained.train_function, "__self__", None)
+        if isinstance(owner, BatchSizeGrowth):  # a `fit` that was interrupted had no end
+            self._trained.make_train_function(force=True)
         if self.model.steps_per_execution > 1:
             raise InputError(
                 "BatchSizeGrowth joins the batches of single steps. Compile without "
@@ -69,26 +76,42 @@ class BatchSizeGrowth(keras.callbacks.Callback):
             )
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._waiting = []
+        self._waiting, self._logs = [], {}
         self._times = self.factor ** sum(epoch >= start for start in self.epochs)
-        if self._times > 1:
-            self._train = self.model.train_function
-            self._logs = {}
-            self.model.train_function = self._join
 
     def on_train_batch_begin(self, batch, logs=None):
         self._is_last = self.params.get("steps") == batch + 1
+        self._joins = self._times > 1
+        if self._joins and self._trained.train_function != self._join:
+            self._train = self._trained.train_function
+            self._trained.train_function = self._join
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._let_go()
 
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None:
             log_rates(self.model, logs)
-        if self._train is not None:
-            self.model.train_function, self._train = self._train, None
+        self._let_go()
+
+    def _let_go(self):
+        """Put the step back, unless another callback has made one anew meanwhile."""
+        if self._trained.train_function == self._join:
+            self._trained.train_function = self._train
 
     def _join(self, *args):
         """A step of `fit`: (iterator) on TensorFlow, (state, iterator) on JAX."""
+        joins, self._joins = self._joins, False  # said once, so that no other `fit` joins
+        if not joins:
+            self._let_go()
+            return self._train(*args)
         *state, iterator = args
-        self._waiting.append(next(iterator))
+        try:
+            self._waiting.append(next(iterator))
+        except StopIteration:  # the end of data of unknown size
+            if not self._waiting:
+                raise
+            self._is_last = True
         if len(self._waiting) < self._times and not self._is_last:
             return (self._logs, *state) if state else self._logs
         joined = keras.tree.map_structure(_concatenated, *self._waiting)

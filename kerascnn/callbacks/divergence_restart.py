@@ -19,7 +19,9 @@ class DivergenceRestart(keras.callbacks.Callback):
 
     Training diverges where the loss is NaN or infinite in a step, or after an epoch above `limit`
     times that of the run's first step. Weights and optimiser then go back to the begin of the last
-    epoch that went well, at first that of the run, and training goes on at the lower rate.
+    epoch that went well, at first that of the run, and training goes on at the lower rate. An epoch
+    whose last step diverged has an infinite loss in the logs; give this callback before those that
+    read them, such as `EarlyStopping`.
 
     Source: "Try first large value such as 0.1 or 1, then divide by 10 in case of divergence",
     lecture notes PHYS555. Differs: what went well is not undone.
@@ -57,25 +59,29 @@ class DivergenceRestart(keras.callbacks.Callback):
             "scales": scales(self.model),
             "begin": self._begin,
             "good": self._good,
+            "diverged": self._diverged,
         }
 
     def set_state(self, state):
         self._first, self._restarts = state["first"], state["restarts"]
         self._begin, self._good = state["begin"], state["good"]
+        self._diverged = state["diverged"]
         set_scales(self.model, state["scales"])
 
     def on_train_begin(self, logs=None):
         refuse_unbuilt(self.model)
         self._first, self._restarts = None, 0
-        self._begin = self._good = None
+        self._begin = self._good = self._diverged = None
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._begin = snapshot(self.model)
+        self._begin, self._diverged = snapshot(self.model), None
         self._good = self._good or self._begin
 
     def on_train_batch_end(self, batch, logs=None):
-        loss = float((logs or {}).get("loss", 0.0))
+        loss, self._diverged = float((logs or {}).get("loss", 0.0)), None
         if not np.isfinite(loss):
+            # Infinite, not NaN: `EarlyStopping` takes the first value it sees for the best.
+            self._diverged = dict(logs, loss=float("inf"))
             self._restart(f"the loss is {loss:g} in step {batch + 1}")
         elif self._first is None:
             self._first = loss
@@ -83,6 +89,9 @@ class DivergenceRestart(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
         log_rates(self.model, logs)
+        if self._diverged is not None:  # in the last step: there is no mean since
+            logs.update(self._diverged)
+            return
         loss = float(logs.get("loss", 0.0))
         if self._first is not None and not loss <= self.limit * abs(self._first):
             self._restart(f"the loss is {loss:g}, it began at {self._first:g}")
@@ -91,6 +100,7 @@ class DivergenceRestart(keras.callbacks.Callback):
 
     def _restart(self, why):
         restore(self.model, self._good)
+        self._begin = self._good  # of what is measured from here on
         self.model.reset_metrics()  # a mean over NaN stays NaN
         self._restarts += 1
         if self._restarts > self.max_restarts:

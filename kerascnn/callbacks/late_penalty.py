@@ -14,8 +14,9 @@ class LatePenalty(keras.callbacks.Callback):
     """Adds a penalty on the kernels, never on biases or normalisation, from an epoch on.
 
     L1 towards the end of training sets small weights to about zero when the others have found their
-    place. Penalties that the kernels have already stay beside it. The step is traced anew once, in
-    the epoch in which it begins. After `fit` the kernels have the penalties of before.
+    place. Penalties that the kernels have already stay beside it. `val_loss` has it too, as it has
+    Keras's own. The steps are traced anew once, in the epoch in which it begins. After `fit` the
+    kernels have the penalties of before.
 
     Source: Srivastava et al. 2014, JMLR 15, Table 9, "L2 + L1 applied towards the end of training";
     when and how strong is not printed.
@@ -63,7 +64,7 @@ class LatePenalty(keras.callbacks.Callback):
             self._before = [(kernel, kernel.regularizer) for kernel in found]
             for kernel, own in self._before:
                 kernel.regularizer = _sum(own, self._regularizer)
-            self.model.make_train_function(force=True)
+            self._trace_anew()
 
     def on_train_end(self, logs=None):
         self._take_away()
@@ -72,8 +73,12 @@ class LatePenalty(keras.callbacks.Callback):
         for kernel, own in self._before or ():
             kernel.regularizer = own
         if self._before:
-            self.model.make_train_function(force=True)
+            self._trace_anew()
         self._before = None
+
+    def _trace_anew(self):
+        self.model.make_train_function(force=True)
+        self.model.make_test_function(force=True)
 
 
 def _sum(own, late):

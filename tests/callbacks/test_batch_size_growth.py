@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import kerascnn as kc
-from kerascnn.callbacks import BatchSizeGrowth
+from kerascnn.callbacks import BatchSizeGrowth, LatePenalty
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(44, 3)).astype("float32")
@@ -51,16 +51,85 @@ def test_joined_batches_are_large_batches(options):
     assert found["learning_rate"] == [pytest.approx(0.05)] * 3
 
 
+class Count(keras.callbacks.Callback):
+    """Updates in each epoch."""
+
+    def on_train_begin(self, logs=None):
+        self.updates, self.before = [], int(self.model.optimizer.iterations)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.updates.append(int(self.model.optimizer.iterations) - self.before)
+        self.before += self.updates[-1]
+
+
+def updates(model, *callbacks, epochs):
+    count = Count()
+    model.fit(
+        {"x": X}, Y, batch_size=4, epochs=epochs, callbacks=[*callbacks, count], verbose=0
+    )  # fmt: skip
+    return count.updates
+
+
 def test_it_grows_epoch_by_epoch():
-    updates = []
+    growth = BatchSizeGrowth([1, 3], factor=3)
+    assert updates(compiled(), growth, epochs=5) == [11, 4, 4, 2, 2]
 
-    class Count(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            updates.append(int(self.model.optimizer.iterations))
 
-    callbacks = [BatchSizeGrowth([1, 3], factor=3), Count()]
-    compiled().fit({"x": X}, Y, batch_size=4, epochs=5, callbacks=callbacks, verbose=0)
-    assert np.diff([0, *updates]).tolist() == [11, 4, 4, 2, 2]
+@pytest.mark.parametrize("first", [True, False])
+def test_a_callback_that_makes_the_step_anew(first):
+    """The penalty stays, and so do the large batches."""
+    model, growth = compiled(), BatchSizeGrowth([1], 5)
+    model.optimizer.learning_rate = 1e-6
+    callbacks = [growth, LatePenalty(2, keras.regularizers.L1(1.0))]
+    assert updates(model, *callbacks[:: 1 if first else -1], epochs=5) == [11, 3, 3, 3, 3]
+    losses = model.history.history["loss"]
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)
+    assert losses[2] > losses[1] + 0.1 and losses[2:] == pytest.approx([losses[2]] * 3, rel=0.01)
+
+
+class Interrupt(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == (1, 2):
+            raise KeyboardInterrupt
+
+
+def test_a_fit_after_one_that_was_interrupted():
+    model, growth = compiled(), BatchSizeGrowth([1], 5)
+    for callbacks, expected in (
+        ([], [11, 11]),
+        ([growth], [11, 3]),
+        ([BatchSizeGrowth([1], 5)], [11, 3]),
+    ):
+        with pytest.raises(KeyboardInterrupt):
+            updates(model, Interrupt(), growth, epochs=3)
+        assert updates(model, *callbacks, epochs=2) == expected
+
+
+@pytest.mark.filterwarnings("ignore:.*ran out of data:UserWarning")
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.data")
+def test_data_of_unknown_size():
+    """7 batches: 5 + 2."""
+    import tensorflow as tf
+
+    def batches():
+        yield from ((X[i : i + 4], Y[i : i + 4]) for i in range(0, 28, 4))
+
+    kinds = tf.TensorSpec((None, 3)), tf.TensorSpec((None, 1))
+    data = tf.data.Dataset.from_generator(batches, output_signature=kinds)
+    model, large = (keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]) for _ in range(2))
+    large.set_weights(model.get_weights())
+    for each in (model, large):
+        each.compile(keras.optimizers.SGD(0.05), "mse")
+    count = Count()
+    callbacks = [BatchSizeGrowth([1], 5), count]
+    model.fit(data, initial_epoch=1, epochs=4, callbacks=callbacks, shuffle=False, verbose=0)
+    assert count.updates == [2, 2, 2]
+    large.fit(X[:28], Y[:28], batch_size=20, epochs=3, shuffle=False, verbose=0)
+    for a, b in zip(model.get_weights(), large.get_weights()):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
 
 
 def test_data_of_kerascnn_and_a_second_fit():

@@ -45,6 +45,37 @@ def test_the_epoch_begins_again():
             np.testing.assert_array_equal(variable, value)
 
 
+def test_an_epoch_whose_last_step_diverges_is_not_the_best():
+    """Two batches an epoch; the rate diverges in the second one."""
+    restart, stop = DivergenceRestart(factor=1e-26), keras.callbacks.EarlyStopping("loss", 0, 2)
+    history = (
+        compiled(1e25)
+        .fit(X, 2 * X, batch_size=32, epochs=4, callbacks=[restart, stop], verbose=0)
+        .history
+    )
+    assert history["loss"][0] == np.inf and np.isfinite(history["loss"][1:]).all()
+    assert stop.best == min(history["loss"]) > 0
+
+
+def test_it_does_not_go_back_to_where_an_epoch_began_that_diverged():
+    model, restart = compiled(0.1), DivergenceRestart()
+    restart.set_model(model)
+    restart.on_train_begin()
+    restart.on_epoch_begin(0)
+    good = model.get_weights()
+    model.train_on_batch(X, X)
+    restart.on_train_batch_end(0, {"loss": 1.0})
+    restart.on_epoch_end(0, {"loss": 1.0})
+    for epoch in (1, 2):  # in the first step, then a good one
+        restart.on_epoch_begin(epoch)
+        restart.on_train_batch_end(0, {"loss": float("nan")})
+        for weight, value in zip(model.get_weights(), good):
+            np.testing.assert_array_equal(weight, value)
+        model.train_on_batch(X, X)
+        restart.on_train_batch_end(1, {"loss": 1.0})
+        restart.on_epoch_end(epoch, {"loss": 1.0})
+
+
 def test_no_end_is_an_error():
     model = compiled(0.1)
     with pytest.raises(kc.NonFiniteError, match="diverges .* 2 times at a lower learning rate"):

@@ -68,11 +68,60 @@ def test_the_optimiser_goes_on():
     assert steps == 2 and len(second) > len(first)
 
 
+def test_a_moving_average_does_not_shrink_late_layers():
+    model = compiled()
+    model.compile(keras.optimizers.SGD(1e-6, use_ema=True), "mse")
+    before = model.get_layer("one").get_weights()[0]
+    model.fit(X, Y, epochs=3, callbacks=[GradualUnfreezing(["head", None])], verbose=0)
+    np.testing.assert_allclose(model.get_layer("one").get_weights()[0], before, rtol=0.01)
+
+
+def test_what_is_excluded_from_weight_decay_stays_so():
+    """A step takes a tenth of the kernels away; Adam's own steps are below 1e-3."""
+    model = compiled()
+    optimizer = keras.optimizers.AdamW(1e-4, weight_decay=1000.0)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    model.compile(optimizer, "mse")
+    dense = [model.get_layer(name) for name in ("one", "head")]
+    for layer in dense:
+        layer.bias.assign(np.ones(layer.bias.shape))
+    before = [np.abs(layer.get_weights()[0]).sum() for layer in dense]
+    callbacks = [GradualUnfreezing(["head", "two", None])]
+    model.fit(X, Y, batch_size=32, epochs=4, callbacks=callbacks, verbose=0)
+    for layer, size in zip(dense, before):
+        kernel, bias = layer.get_weights()
+        assert np.abs(kernel).sum() < 0.9 * size
+        np.testing.assert_allclose(bias, 1.0, atol=0.01)
+
+
+def test_groups_of_layers_count_their_own_steps():
+    """So Adam corrects its moments by the steps that a layer has made."""
+    model = compiled()
+    names = [["head", "head_norm"], ["two"], ["one", "norm"]]
+    optimizer = kc.optimizers.layer_rates(model, keras.optimizers.Adam(), 1.0, names, verbose=False)
+    model.compile(optimizer, "mse")
+    callbacks = [GradualUnfreezing(["head_norm", "two", None])]
+    model.fit(X, Y, batch_size=16, epochs=4, callbacks=callbacks, verbose=0)
+    assert [int(part.iterations) for part in model.optimizer.optimizers] == [8, 6, 4]
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_further_fit_unfreezes_the_rest(same):
+    model, first = compiled(), GradualUnfreezing(["head", "two", None])
+    model.get_layer("head_norm").trainable = False
+    model.fit(X, Y, epochs=2, callbacks=[first], verbose=0)
+    assert [layer.trainable for layer in model.layers] == [False, False, True, False, True]
+    again = first if same else GradualUnfreezing(["head", "two", None])
+    model.fit(X, Y, initial_epoch=2, epochs=4, callbacks=[again], verbose=0)
+    assert [layer.trainable for layer in model.layers] == [True, False, True, False, True]
+
+
 def test_a_layer_the_user_froze_stays_frozen():
     model = compiled()
     model.get_layer("one").trainable = False
     before = model.get_layer("one").get_weights()[0]
-    model.fit(X, Y, epochs=3, callbacks=[GradualUnfreezing(["head", None])], verbose=0)
+    for _ in range(2):
+        model.fit(X, Y, epochs=3, callbacks=[GradualUnfreezing(["head", None])], verbose=0)
     np.testing.assert_array_equal(model.get_layer("one").get_weights()[0], before)
 
 

@@ -6,6 +6,7 @@ import keras
 import pytest
 
 from kerascnn.callbacks._identity import differences, identity
+from kerascnn.callbacks._scaling import scale_rates
 from tests.callbacks.runs import L, compiled, images, layers
 from tests.callbacks.situations import nested, within
 
@@ -38,6 +39,19 @@ def test_the_learning_rate_is_no_part_of_it():
     first, second = compiled()(), compiled()()
     second.optimizer.learning_rate = 0.5
     assert differences(plain(first), plain(second)) == []
+
+
+def test_what_a_callback_scaled_a_schedule_by_is_no_part_of_it():
+    schedule = keras.optimizers.schedules.CosineDecay
+    first, second = (
+        compiled(optimizer=lambda: keras.optimizers.SGD(schedule(0.1, 9)))() for _ in range(2)
+    )
+    scale_rates(second, 0.5)
+    assert differences(plain(first), plain(second)) == []
+    other = compiled(optimizer=lambda: keras.optimizers.SGD(schedule(0.1, 8)))()
+    scale_rates(other, 0.5)
+    (different,) = differences(plain(first), plain(other))
+    assert different.endswith("decay_steps: was 9, is 8")
 
 
 def test_a_loss_that_keras_cannot_describe():

@@ -61,6 +61,18 @@ def test_it_is_gone_after_the_training_even_one_that_broke():
     assert losses[0] == pytest.approx(own[0]) and losses[1] > own[1]
 
 
+def test_validation_has_it_from_the_same_epoch_on_and_evaluation_after_it_not():
+    model, data = compiled(), (X, X[:, :1])
+    penalty = LatePenalty(2, L1(0.7))
+    history = model.fit(
+        *data, epochs=4, callbacks=[penalty], validation_data=data, verbose=0
+    ).history  # fmt: skip
+    size = history["loss"][2] - history["loss"][1]
+    without = model.evaluate(*data, verbose=0)
+    assert history["val_loss"][3] - without == pytest.approx(size, rel=0.01)
+    assert history["val_loss"][2] - history["val_loss"][1] > size / 2
+
+
 def test_small_weights_go_to_zero():
     """With the true function sparse, L1 at the end leaves only what it needs."""
     keras.utils.set_random_seed(0)

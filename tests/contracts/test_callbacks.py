@@ -43,7 +43,8 @@ def scheduled():
 def two_layers():
     dense = [keras.layers.Dense(4, name="first"), keras.layers.BatchNormalization()]
     dense = [*dense, keras.layers.Dense(4, name="second"), keras.layers.Dense(3, name="last")]
-    return [keras.Input((6, 6, 1)), keras.layers.Flatten(), *dense]
+    scaled = [keras.layers.Rescaling(1 / 255), keras.layers.Flatten()]
+    return [keras.Input((6, 6, 1)), *scaled, *dense]
 
 
 CALLBACKS = {  # name: (function of a folder that makes it, options of `fit`)
@@ -116,11 +117,10 @@ ELSEWHERE = {  # the first four are refused, or no callback of a run: test_resum
     "LearningRateRangeTest",  # no run of its own: it undoes all it did
 }
 LONG = {name for name in CALLBACKS if hasattr(C, name)} - {"EarlyStopping", "ModelCheckpoint"}
-KEPT = [
-    pytest.param(name, marks=pytest.mark.slow) if name in LONG else name
-    for name, row in CALLBACKS.items()
-    if row
-]
+TYPICAL = {"BatchSizeGrowth", "DivergenceRestart", "GradualUnfreezing", "ModelCheckpoint"}
+MARKS = {name: [pytest.mark.thorough] * (name not in TYPICAL) for name in CALLBACKS}
+MARKS |= {name: [pytest.mark.slow] for name in LONG}
+KEPT = [pytest.param(name, marks=MARKS[name]) for name, row in CALLBACKS.items() if row]
 
 
 a_dead_process_closes_no_file = pytest.mark.filterwarnings(
@@ -166,6 +166,20 @@ def test_killed_it_ends_the_same(name, moment, tmp_path):
     assert_same(killed_and_continued(tmp_path / "2" / "run", kill, **given), expected)
 
 
+@pytest.mark.parametrize("name", ["GradualUnfreezing", "PlateauRollback of a schedule"])
+def test_fit_twice_in_a_process_is_fit_once(name, tmp_path):
+    """The second `fit` finds the model as callbacks of the first one left it."""
+    given, more = options(name, tmp_path), CALLBACKS[name][1]
+    given["model"] = compiled(more.get("layers", layers), more["optimizer"], run_eagerly=False)
+    expected = fit(tmp_path / "once", **given)
+    keras.utils.set_random_seed(0)
+    given["model"] = given["model"]()
+    fit(tmp_path / "twice", **given | {"epochs": 2})
+    assert_same(fit(tmp_path / "twice", **given), expected)
+    assert all(np.isfinite(value).all() for value in expected["weights"])
+
+
+@pytest.mark.thorough
 def test_the_rows_make_them_act(tmp_path):
     """Training stops early, the rate falls twice: else their rows would say little."""
     stopped = fit(tmp_path / "a", **options("EarlyStopping", tmp_path / "1"))
