@@ -7,19 +7,23 @@ PARALLEL := -n 2 --dist loadfile
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint clean
+.PHONY: help demo test test-thorough test-all lint clean
 
 help:
-	@echo "make demo      transfer a small network to new digits, write demo/report.html (no download)"
-	@echo "make test      format, lint, import contracts, tests, doctests, README, recipes"
-	@echo "make test-all  the same with the slow tests"
+	@echo "make demo           transfer a small network to new digits, write demo/report.html (no download)"
+	@echo "make test           format, lint, import contracts, tests, doctests, README, recipes"
+	@echo "make test-thorough  what it leaves out to stay short: larger networks, XLA, JAX, notebooks"
+	@echo "make test-all       all tests, the slow ones too"
 
 demo: $(VENV)/.installed
 	@rm -rf demo
 	$(BIN)/kerascnn demo --output demo
 
 test: lint
-	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
+	$(BIN)/python -m pytest -m "not slow and not thorough" $(PARALLEL)
+
+test-thorough: lint
+	$(BIN)/python -m pytest -m "thorough and not slow" $(PARALLEL)
 
 test-all: lint
 	$(BIN)/python -m pytest $(PARALLEL)

@@ -415,6 +415,7 @@ def test_check_writes_nothing_into_the_photos(photos, kerascnn_command):
 SEARCH = ("--trials", 2, "--epochs", 1, *LENET, "--depth", "head")
 
 
+@pytest.mark.thorough
 def test_tune_finds_a_plan_trains_with_it_and_goes_on(photos, tmp_path, kerascnn_command):
     folder = tmp_path / "search"
     command = ("tune", photos, "-o", folder, *SEARCH)

@@ -249,6 +249,7 @@ def test_flatten_opens_backbones_and_keeps_what_is_shared():
     assert model.get_layer("backbone").get_layer("relu").output.shape == (None, 8, 8, 3)
 
 
+@pytest.mark.thorough
 def test_frozen_batch_norm_keeps_its_statistics_under_fit(small_mobilenet):
     model = small_mobilenet
     whole = keras.Model(model.input, layers.Dense(2, activation="softmax")(model.output))

@@ -21,6 +21,9 @@ FIGURES = re.findall(r"^\| (.+?) \| \[\w+\]\((\w+\.ipynb)\) \| (.+?) \|$", INDEX
 ABSOLUTE = re.compile(r"(?<![\w.)])/(?:home|root|tmp|usr|opt|var|mnt|work|Users)\b|\b[A-Z]:\\\\")
 
 
+SHORT = ("2_architectures", "3_starts_and_activations", "9_style_transfer")
+
+
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
 def notebook(request):
     return request.param
@@ -45,6 +48,12 @@ def given(notebook):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.parametrize(
+    "notebook",
+    [pytest.param(x, marks=[pytest.mark.thorough] * (x.stem not in SHORT)) for x in NOTEBOOKS],
+    ids=lambda path: path.stem,
+    indirect=True,
+)
 def test_every_picture_is_drawn_and_shown(notebook):
     for cell, now in zip(code_cells(notebook), given(notebook), strict=True):
         assert now["figure"] or not re.search(r"^figure\b|^\S*plot_\w+\(", source(cell), re.M)
@@ -96,6 +105,7 @@ def test_index_names_the_notebook(notebook):
     assert f"]({notebook.name}): " in INDEX
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "heading"), [row[1:] for row in FIGURES], ids=[row[0] for row in FIGURES]
 )

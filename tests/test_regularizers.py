@@ -181,6 +181,7 @@ def test_units_that_are_hardly_ever_on_are_left_alone():
     assert float(least(off)) > float(least(on)) > 0
 
 
+@pytest.mark.thorough
 def test_kl_sparsity_pulls_means_to_the_target_and_is_saved(tmp_path):
     keras.utils.set_random_seed(0)
     hidden = layers.Dense(8, "sigmoid", activity_regularizer=KLSparsity(0.1, 1.0), name="hidden")

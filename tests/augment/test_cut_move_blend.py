@@ -192,6 +192,7 @@ numpy.savez(sys.argv[2], **moved)
 """
 
 
+@pytest.mark.thorough
 def test_the_same_pixels_on_jax(result, tmp_path):
     np.savez(tmp_path / "in.npz", images=IMAGES, seeds=SEEDS, masks=MASKS)
     env = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}

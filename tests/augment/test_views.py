@@ -203,6 +203,7 @@ print(keras.backend.backend())
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("backend", "modes"), [("tensorflow", ["flip", "10-crop"]), ("jax", list(WHOLE))]
 )

@@ -104,6 +104,7 @@ def dataset():
     return tf.data.Dataset.from_tensor_slices((FLOATS, LABELS)).batch(8)
 
 
+@pytest.mark.thorough
 def test_a_run_that_was_killed_remembers(tmp_path):
     """What it found, said and counted is what it would be without the kill."""
 

@@ -119,6 +119,7 @@ def test_without_a_checkpoint_it_says_so(tmp_path, capfd):
     assert "continues at the beginning: there is no checkpoint yet." in capfd.readouterr().err
 
 
+@pytest.mark.thorough
 def test_outside_of_fit_it_is_pythons(tmp_path, handlers):
     """`fit` ended by an error, so `Resume` could not take its hands off; then all are gone."""
     for _ in range(2):

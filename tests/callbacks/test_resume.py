@@ -36,6 +36,7 @@ def checkpoints(folder):
 SLOW = {"XLA", "at all times", "mixed_bfloat16", "class weights"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in EXACT]
 )

@@ -38,6 +38,7 @@ def pair(**options):
     return plain, kc.fuse_batch_norm(fused)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize(
     ("options", "tolerance"),

@@ -164,6 +164,7 @@ def test_parallel_tf_data_and_reload_repeat_the_pixels(name, photos, tmp_path):
     np.testing.assert_array_equal(loaded.augment(photos, SEEDS), expected)
 
 
+@pytest.mark.thorough
 @in_graphs
 def test_under_xla_within_one_level(name, photos):
     layer = make(name)
@@ -180,6 +181,7 @@ def test_under_xla_within_one_level(name, photos):
     assert far.mean() <= 0.0005  # a threshold that was met or not by the last bit
 
 
+@pytest.mark.thorough
 @every_one
 def test_values_from_zero_to_one(name, photos):
     layer = make(name)
@@ -203,6 +205,7 @@ def test_one_channel(name, photos):
     assert (levels(layer.augment_numpy(grey, SEEDS), changed) > 2).mean() <= 0.01
 
 
+@pytest.mark.thorough
 @every_one
 def test_seed_repeats_calls(name, photos):
     def draws(seed):
@@ -232,6 +235,7 @@ for name in names:
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "names", [QUICK, pytest.param(tuple(AUGMENTATIONS), marks=pytest.mark.slow)], ids=["few", "all"]
 )

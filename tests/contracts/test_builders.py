@@ -61,8 +61,12 @@ LARGE = {  # the second form of a family, or many parameters: only in `make test
     "ResNeXt50",
     "WideResNet50x2",
 }
+TYPICAL = {"LeNet5", "LeNet5-modern", "LeNet5-rbf", "AlexNet", "CifarResNet8", "CifarResNet8-v2"}
+TYPICAL |= {"CifarPlainNet8", "FractalNet"}  # and small: the others only in `make test-thorough`
 SLOW_TO_COMPILE = {"GoogLeNet", "ResNet18", "VGG11LRN-bn", "ZFNet", "LeNet5-modern"}
-ROWS = [pytest.param(n, marks=[pytest.mark.slow] if n in LARGE else []) for n in BUILDERS]
+MARKS = {name: [pytest.mark.thorough] * (name not in TYPICAL) for name in BUILDERS}
+MARKS |= {name: [pytest.mark.slow] for name in LARGE}
+ROWS = [pytest.param(name, marks=MARKS[name]) for name in BUILDERS]
 PUBLIC = [name for name in models.__all__ if name[0].isupper()]  # functions are not builders
 # Keras 3.15 saves TensorFlow variables through NumPy 1's __array__.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -243,6 +247,7 @@ for name in names:
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("rows", ["small", pytest.param("large", marks=pytest.mark.slow)])
 def test_a_saved_model_gives_the_same_in_another_process_and_backend(backend, rows, tmp_path):

@@ -154,6 +154,7 @@ def test_seed_repeats_the_start(row):
     np.testing.assert_array_equal(run(make(), xs)[0], first)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", DRAWING)
 def test_seed_repeats_the_draws_of_training(name):
     make, *shapes = LAYERS[name]
@@ -174,6 +175,7 @@ def test_seed_repeats_the_draws_of_training(name):
     assert (draws(None) != unseeded).any()
 
 
+@pytest.mark.thorough
 @every_layer_of_floats
 @pytest.mark.filterwarnings("ignore:Gradients do not exist for variables .*learned_loss_weight")
 def test_compiled_under_xla_it_passes_gradients_on(row):
@@ -210,6 +212,7 @@ for name in names:
 """
 
 
+@pytest.mark.thorough
 def test_outputs_and_gradients_are_the_same_on_jax(tmp_path):
     import tensorflow as tf
 

@@ -193,6 +193,7 @@ def test_gradient_is_that_of_finite_differences(name):
     assert np.abs(gradient).max() > 0.01
 
 
+@pytest.mark.thorough
 @every_loss
 def test_loss_saved_in_a_compiled_model(name, tmp_path):
     loss, layer, y, p, expected = loss_of(name)
@@ -209,6 +210,7 @@ def test_loss_saved_in_a_compiled_model(name, tmp_path):
             np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
+@pytest.mark.thorough
 @every_loss
 def test_training_is_the_same_under_xla_and_with_mixed_precision(name):
     changed = []
@@ -256,6 +258,7 @@ def test_metric_survives_its_config(name):
     np.testing.assert_array_equal(feed(again, LABELS, p), feed(metric, LABELS, p))
 
 
+@pytest.mark.thorough
 @every_metric
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_metric_in_a_compiled_model(name, jit_compile, tmp_path):
@@ -289,6 +292,7 @@ numpy.savez(sys.argv[1], **found)
 """
 
 
+@pytest.mark.thorough
 def test_values_and_gradients_and_training_are_the_same_on_jax(tmp_path):
     import tensorflow as tf
 

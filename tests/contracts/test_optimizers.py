@@ -74,6 +74,7 @@ def test_config_round_trip(make, options):
     assert train(one) == train(two)
 
 
+@pytest.mark.thorough
 @every_optimizer
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_saved_in_the_middle_it_goes_on_as_if_it_was_not(make, options, tmp_path):
@@ -92,6 +93,7 @@ def test_it_learns(make):
     assert losses[-1] < 0.7 * losses[0]
 
 
+@pytest.mark.thorough
 @every_optimizer
 @pytest.mark.parametrize("name", [name for name in OPTIONS if name != "plain"])
 def test_options_of_keras_act(make, name):
@@ -151,6 +153,7 @@ def started(optimizer, **options):
     return model
 
 
+@pytest.mark.thorough
 def test_the_steps_are_the_same_on_jax(tmp_path):
     env = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}
     subprocess.run(

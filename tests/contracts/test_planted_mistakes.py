@@ -208,6 +208,7 @@ def mobilenet(weights):
     return model
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("checks", "plant"),
     [
@@ -280,6 +281,7 @@ def normalised():
 HEALTHY = [lenet, residual, logistic, regularised, regression, multi_label, binary, normalised]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("make", HEALTHY, ids=lambda make: make.__name__)
 def test_nothing_is_found_where_nothing_is_wrong(make):
     keras.utils.set_random_seed(0)

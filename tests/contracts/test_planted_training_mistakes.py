@@ -181,6 +181,7 @@ def rows(table, *slow):
     return [pytest.param(*values[name], id=name, marks=marks[name]) for name in table]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("options, check", rows(MISTAKES, "rate of Adam times 1000"))
 def test_it_is_found(options, check):
     assert check in found(diagnosis(**options()))
@@ -224,6 +225,7 @@ def test_healthy_training_has_no_finding(options):
     assert not diagnosis(**options()).problems
 
 
+@pytest.mark.thorough
 def test_healthy_mnist_and_cifar_have_no_finding(shared_data):
     mnist = np.load(shared_data("data/mnist.npz"))
     x, y = mnist["x_train"][:4000, ..., None] / np.float32(255), mnist["y_train"][:4000]

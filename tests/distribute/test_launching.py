@@ -30,6 +30,7 @@ def checkpoints(folder):
     return sorted(path.name[:22] for path in (folder / "run").glob("*.safetensors"))
 
 
+@pytest.mark.thorough
 def test_two_workers_give_the_weights_of_one(alone, run_python, tmp_path):
     ended = launched(run_python, tmp_path, 35, 0, -1)
     assert (ended.returncode, ended.stdout) == (0, "worker 0 is done\n"), ended.stderr

@@ -41,6 +41,7 @@ def predicted(path):
     return np.asarray(load_run(path).model(photo))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("count", EXAMPLES)
 def test_damaged_archives(archive, count, elsewhere, tmp_path):
     """Checksums notice all damage of what matters, so what is opened is what was saved."""

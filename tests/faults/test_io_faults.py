@@ -94,6 +94,7 @@ FAULTS = [  # (where, errno, how often, what is said)
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("where", "number", "times", "said"), FAULTS)
 def test_training_goes_on(where, number, times, said, run, expected, monkeypatch, caplog):
     before = len(whole(run))

@@ -51,6 +51,7 @@ def start(ticket):
         return [file[name] for name in file]
 
 
+@pytest.mark.thorough
 def test_each_round_keeps_its_share_and_prunes_the_smallest_of_the_round_before(tickets):
     assert [ticket.round for ticket in tickets] == [0, 1, 2]
     for i, ticket in enumerate(tickets):

@@ -148,6 +148,7 @@ def test_without_heads_it_is_the_training_form_with_its_heads_dropped(training_f
     assert [layer.name for layer in dropped.layers] == [layer.name for layer in plain.layers]
 
 
+@pytest.mark.thorough
 def test_it_trains_with_weighted_losses(training_form):
     model = keras.models.clone_model(training_form)
     assert model.output_names == ["output", "aux4a_output", "aux4d_output"]

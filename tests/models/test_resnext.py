@@ -62,6 +62,7 @@ def spread(grouped, split, cardinality):
         layer.set_weights(pieces)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("cardinality", [1, 4])
 @pytest.mark.parametrize("form", ["a", "b"])
 def test_the_three_forms_are_equal(form, cardinality):

@@ -76,6 +76,7 @@ def test_a_lrn_normalises_after_the_first_convolution():
     np.testing.assert_allclose(y, normalise(x, **facts.ALEXNET_LRN), rtol=1e-4)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["VGG16", "VGG19"])
 def test_every_layer_gives_what_keras_applications_gives(name):
     options = {"weights": None, "input_shape": (64, 32, 3), "classes": 10}

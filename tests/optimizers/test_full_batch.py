@@ -23,6 +23,7 @@ def ridge(decay=0.01):
     return model
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", full_batch._METHODS)
 def test_every_method_finds_the_minimum_of_ridge_regression(method):
     rng = np.random.default_rng(0)

@@ -101,6 +101,7 @@ def test_frozen_layers_belong_to_no_group(capsys):
     assert "bn1 ... conv2" in shown and "conv1" not in shown  # what was behind conv1 joins conv2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "optimizer",
     [

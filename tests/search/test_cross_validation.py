@@ -124,6 +124,7 @@ def accuracies(models, parts):
     ]
 
 
+@pytest.mark.thorough
 def test_the_tuner_keeps_fold_0_and_the_members_are_those_of_all_folds(data, tmp_path):
     space = CrossValidation(FromScratch(data, epochs=4, max_blocks=1), folds=2)
     tuner = Tuner(space, tmp_path / "search", max_trials=1, isolate=False, verbose=False)

@@ -53,6 +53,7 @@ ORACLES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("oracle", "options"), ORACLES.items())
 def test_a_search_repeats_and_so_does_one_in_pieces(tmp_path, oracle, options):
     whole = searched(tmp_path / "whole", oracle=oracle, **options)
@@ -85,6 +86,7 @@ class Killed(BaseException):
     pass
 
 
+@pytest.mark.thorough
 def test_a_kill_before_or_after_any_file_changes_nothing(tmp_path, monkeypatch):
     whole = searched(tmp_path / "whole", max_trials=2)
     real, files = _oracles.write_json, []

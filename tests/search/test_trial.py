@@ -187,6 +187,7 @@ class Ordered(keras_tuner.HyperModel):
         return model.fit(*args or [self.data.train], **kwargs)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("given", [True, False])
 def test_a_trial_reads_the_epochs_from_the_first_whatever_ran_before(tmp_path, given):
     images = np.random.default_rng(0).integers(256, size=(20, 4, 4), dtype="uint8")

@@ -112,6 +112,7 @@ def rebuilt(row):
     return RECIPE["row"](row.name, *found)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["MobileNet", "MobileNetV3Small", "EfficientNetB0", "VGG16"])
 def test_rows_of_small_networks_are_what_a_new_build_gives(name):
     assert backbones.Backbone(**rebuilt(ROWS[name]) | {"weights": ("imagenet",)}) == ROWS[name]
@@ -195,6 +196,7 @@ EXACT = [  # every regime, and the one that is not flat in Keras
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "options"), EXACT)
 def test_file_gives_the_predictions_of_keras_applications(name, options, tmp_path):
     equal_to_plain_keras(name, options, 32, tmp_path)

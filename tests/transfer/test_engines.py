@@ -101,6 +101,7 @@ def test_openvino_failure_is_raised_not_waited_for():
         list(engine([PHOTOS[:4, :8]]))
 
 
+@pytest.mark.thorough
 def test_ctrl_c_after_two_openvino_engines_is_pythons():
     """Two cores of OpenVINO that end in the order they began would crash the process."""
     pytest.importorskip("openvino")

@@ -62,6 +62,7 @@ def test_auto_engine_is_within_1e_5_of_predict():
     assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
+@pytest.mark.thorough
 def test_real_photos_and_weights_equal_predict_to_the_bit(clothing, mobilenet):
     network = mobilenet()
     split = data.from_directory(clothing, 128, splits=(1, 0, 0), progress=False).train
@@ -162,6 +163,7 @@ def test_equal_photos_are_computed_once():
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_killed_extraction_goes_on():
     code = f"""
 import os, signal, sys

@@ -45,6 +45,7 @@ def real_partial(real, tmp_path_factory):
     return tune(*real, "partial", engine="auto", epochs=1, output=folder), folder
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("strategy", ["probe", "partial"])
 def test_what_was_measured_is_what_the_model_says(real, real_partial, strategy):
     photos, network = real
@@ -61,6 +62,7 @@ def test_what_was_measured_is_what_the_model_says(real, real_partial, strategy):
     assert result.metrics["test_accuracy"] == hits.mean()
 
 
+@pytest.mark.thorough
 def test_full_training_moves_all_kernels_and_no_frozen_statistic(real, clothing):
     _, network = real
     photos = data.from_directory(clothing, 128, splits=(1, 0, 0), progress=False)
@@ -85,6 +87,7 @@ def one_cache(monkeypatch, shared_cache):
     monkeypatch.setenv("KERASCNN_CACHE", str(shared_cache))
 
 
+@pytest.mark.thorough
 def test_statistics_move_where_they_are_not_frozen(shapes, partial, monkeypatch):
     """The tests of frozen ones can fail: this is what `fit` does without `freeze_batch_norm`."""
     before = moving_statistics(tiny_network())

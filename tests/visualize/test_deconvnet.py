@@ -114,6 +114,7 @@ def test_response_normalisation_divides_by_what_it_divided_by():
     np.testing.assert_allclose(found.ravel(), [0, 0, 0, 1 / (2 + 0.5 * (9 + 1)), 0], rtol=1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("build", "layer"),
     [

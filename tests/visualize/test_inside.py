@@ -119,6 +119,7 @@ maps = dict(
 """
 
 
+@pytest.mark.thorough
 def test_on_jax_all_maps_are_those_on_tensorflow(tmp_path):
     here, path = {}, tmp_path / "maps.npz"
     exec(MAPS, here)

@@ -49,6 +49,7 @@ def case(request):
     return model, stages(model), shapes
 
 
+@pytest.mark.thorough
 def test_outputs_are_those_of_the_paper(case):
     _, found, shapes = case
     assert [stage.output_shape for stage in found] == shapes

@@ -95,6 +95,7 @@ def case(request, tmp_path_factory):
     path.unlink()
 
 
+@pytest.mark.thorough
 def test_every_stage_is_the_same(case):
     name, network, path = case
     model = ours(name)
@@ -125,6 +126,7 @@ def test_another_variant_is_refused_though_the_shapes_may_fit(case):
         assert all(np.array_equal(v, w) for v, w in zip(before, model.get_weights()))
 
 
+@pytest.mark.thorough
 def test_features_of_a_file_with_top_in_each_format(tmp_path):
     network = peer("ResNet50V2")
     paths = [tmp_path / "a.weights.h5", tmp_path / "b.h5"]

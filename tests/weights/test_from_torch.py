@@ -105,6 +105,7 @@ def compare(row, model):
         assert probe["maximum"] == pytest.approx(golden["maximum"], rel=1e-4), name
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("row", cases())
 def test_every_stage_is_the_same(row, path):
     save_file(checkpoint(row), path)
