@@ -10,8 +10,8 @@ The loss bricks that backpropagation is taught with, for a score x, or x[k] of e
 | logsoftmax | log(sum of exp(x[k])) - x[c]        | `keras.losses.SparseCategoricalCrossentropy` |
 | max-margin | max(0, m + max of x[k != c] - x[c]) | `MaxMarginLoss`                              |
 
-For targets that are shares p of the classes, the Kullback-Leibler divergence, sum of p log(p / q), is
-`keras.losses.KLDivergence`: of probabilities q, and without a form for logits.
+For targets that are shares p of the classes, the Kullback-Leibler divergence, sum of p log(p / q),
+is `keras.losses.KLDivergence`: of probabilities q, and without a form for logits.
 """
 
 from kerascnn.losses.bricks import HingeLoss, LogLoss, MaxMarginLoss
