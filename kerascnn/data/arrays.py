@@ -39,8 +39,8 @@ def from_arrays(
         image_size: int, (height, width), or None for the size they have.
         class_names: list of str; label i is called `class_names[i]`. None: `str(label)`.
         groups: list of N names or numbers, in the order of the images: images of one patient,
-            scene, ..., which stay on one side where splits and folds are made. None in it: an image
-            of its own.
+            scene, ..., which stay on one side where splits and folds are made. None or NaN in it:
+            an image of its own.
         batch_size, splits, seed, one_hot: as for `from_directory`. `splits` may also be a list of N
             split names ("train", "validation", "test"; None leaves an image out).
 

@@ -103,7 +103,7 @@ def named_groups(photos, groups):
 
     Args:
         photos: list of `Photo`.
-        groups: function (path) -> name, or None for a photo of its own; or None.
+        groups: function (path) -> name, or None or NaN for a photo of its own; or None.
 
     Raises:
         InputError: `groups` is no function, or it fails or gives no name for a photo.
@@ -119,7 +119,7 @@ def named_groups(photos, groups):
     for photo in photos:
         try:
             name = groups(photo.path)
-            if name is not None:
+            if name is not None and name == name:  # NaN: what tables have for nothing
                 found[name].append(photo.digest)
         except Exception as error:  # of the function, or of a name such as a list
             raise InputError(

@@ -189,6 +189,12 @@ def test_a_group_that_given_splits_part_is_named():
     assert finding.paths == ["array/1"]
 
 
+@pytest.mark.parametrize("nothing", [None, np.nan])
+def test_what_has_no_group_is_alone(nothing):
+    data = from_arrays(images(), [0, 1] * 20, groups=[nothing] * 38 + ["a", "a"])
+    assert sorted(map(len, data.inventory.together))[-1:] == [2]
+
+
 def test_groups_are_one_name_for_each_image():
     with pytest.raises(InputError, match=r"a list of 40 names, .* Received: shape \(3,\)"):
         from_arrays(images(40), [0, 1] * 20, groups=["a", "b", "c"])
