@@ -146,6 +146,7 @@ def test_programs_are_refused(layer, found, write, members):
     refused(write(with_layer(members, layer)), f"was not opened: it holds {found}, which could run")
 
 
+@pytest.mark.thorough
 def test_no_program_runs_even_where_keras_was_told_to_run_them(tmp_path):
     harm = eval(f"lambda x: [x, __import__('os').mkdir({str(tmp_path / 'ran')!r})][0]")
     inputs = keras.Input((4,))

@@ -107,6 +107,7 @@ def test_hostile_files_are_refused_with_the_reason(fill, reason, tmp_path):
     assert refusal(fill, tmp_path) == reason
 
 
+@pytest.mark.thorough
 def test_a_file_that_makes_the_library_loop_for_ever_ends(tmp_path):
     """Zeros where strings are kept: HDF5 1.14.6 never returns. It is stopped and said."""
     refusal(ordinary, tmp_path)

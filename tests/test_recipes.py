@@ -201,7 +201,7 @@ def test_small_claims_quick(tmp_path):
     assert len(re.findall(r"^(steps to|loss after|test error).+ \[", output, re.M)) == 8
 
 
-@pytest.mark.parametrize("name", ["lenet5", "resnet20"])
+@pytest.mark.parametrize("name", ["lenet5", pytest.param("resnet20", marks=pytest.mark.thorough)])
 def test_reproduce_quick(tmp_path, name):
     output = run(tmp_path, ROOT / "recipes/reproduce.py", name, "--quick")
     (line,) = re.findall(rf"^{name}, quick, .*: test error .*$", output, re.M)

@@ -10,6 +10,8 @@ from kerascnn import InputError
 from kerascnn.callbacks import Doctor
 from tests.callbacks.runs import FLOATS, LABELS, KillAt, Killed, assert_same, ended, train
 
+pytestmark = pytest.mark.thorough
+
 L = keras.layers
 DEAD = {"bias_initializer": keras.initializers.Constant(-1e9)}
 
@@ -104,7 +106,6 @@ def dataset():
     return tf.data.Dataset.from_tensor_slices((FLOATS, LABELS)).batch(8)
 
 
-@pytest.mark.thorough
 def test_a_run_that_was_killed_remembers(tmp_path):
     """What it found, said and counted is what it would be without the kill."""
 

@@ -58,6 +58,7 @@ MOMENTS = {  # hook: what is saved then
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("hook", MOMENTS)
 def test_once_it_finishes_the_step_and_saves(hook, tmp_path, capfd):
     more = {"validation_data": (FLOATS, LABELS)}

@@ -7,6 +7,8 @@ import pytest
 import kerascnn as kc
 from kerascnn.compute.precision import copied, precision_of, to_precision
 
+pytestmark = pytest.mark.thorough
+
 HALVES = ["mixed_bfloat16", "mixed_float16"]
 
 
@@ -76,7 +78,6 @@ def test_a_head_before_the_weight_of_a_loss_stays_float32():
     assert halves == ["below"]
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("precision", ["float32", *HALVES])
 def test_there_and_back_is_the_same_to_the_bit(precision):
     model = network()

@@ -14,6 +14,7 @@ def state(model):
     return [v.numpy() for v in [*model.variables, *model.optimizer.variables]]
 
 
+@pytest.mark.thorough
 @on_tensorflow
 def test_everything_is_measured_and_nothing_else_changes():
     model, data = network(), arrays()

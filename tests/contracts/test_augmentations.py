@@ -192,6 +192,7 @@ def test_values_from_zero_to_one(name, photos):
     assert (levels(255 * changed, whole) > 0.01).mean() <= 0.0005
 
 
+@pytest.mark.thorough
 @every_one
 def test_one_channel(name, photos):
     layer = make(name)
@@ -218,6 +219,7 @@ def test_seed_repeats_calls(name, photos):
     assert (draws(2) != first).any()
 
 
+@pytest.mark.thorough
 @every_one
 def test_in_a_model_of_mixed_precision(name, photos):
     layer = type(make(name)).from_config(make(name).get_config() | {"dtype": "mixed_bfloat16"})

@@ -129,6 +129,7 @@ def test_symbolic_output_is_the_real_one(row):
     assert model.output.dtype == keras.backend.standardize_dtype(y.dtype)
 
 
+@pytest.mark.thorough
 @every_layer_of_floats
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])

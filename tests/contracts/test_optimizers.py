@@ -64,6 +64,7 @@ def assert_same(model, other):
         np.testing.assert_allclose(one, two, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.thorough
 @every_optimizer
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_config_round_trip(make, options):
@@ -127,6 +128,7 @@ def test_mixed_precision(make, policy):
     np.testing.assert_allclose(train(half), train(plain), rtol=0.05)
 
 
+@pytest.mark.thorough
 @every_optimizer
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_compiled_or_not_it_is_the_same(make, jit_compile):

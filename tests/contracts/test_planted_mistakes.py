@@ -179,6 +179,7 @@ MISTAKES = {  # what is planted: (the check that must find it, what makes it)
 WITH_TRIALS = ("learning rate", "unreached layers", "one batch")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_planted_mistake_is_found(name):
     check, make = MISTAKES[name]

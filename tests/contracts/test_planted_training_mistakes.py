@@ -220,6 +220,7 @@ HEALTHY = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("options", rows(HEALTHY, "Adam", "cosine"))
 def test_healthy_training_has_no_finding(options):
     assert not diagnosis(**options()).problems

@@ -74,6 +74,7 @@ def clothing():
     return [Image.open(path).convert("RGB") for path in paths]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ALTERED)
 def test_altered_photos_are_found_and_others_are_not(name, clothing):
     chosen = clothing[::2]

@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory):

@@ -11,6 +11,8 @@ from hypothesis import given
 from kerascnn.callbacks import _checkpoint
 from tests.faults.corruption import altered, damaged, examples, outcome
 
+pytestmark = pytest.mark.thorough
+
 EXAMPLES = [150, pytest.param(10_000, marks=pytest.mark.slow)]
 ARRAYS = {"w": np.arange(6, dtype="float32").reshape(2, 3), "b": np.ones(3, ml_dtypes.bfloat16)}
 

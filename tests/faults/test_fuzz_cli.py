@@ -14,6 +14,8 @@ from kerascnn import cli
 from tests.faults.corruption import examples
 from tests.transfer.conftest import draw_photos
 
+pytestmark = pytest.mark.thorough
+
 EXAMPLES = [120, pytest.param(3000, marks=pytest.mark.slow)]
 
 

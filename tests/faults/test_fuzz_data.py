@@ -17,6 +17,8 @@ from kerascnn.data.examine import examine
 from tests.data.test_decode import encoded
 from tests.faults.corruption import JSON, damaged, examples, outcome
 
+pytestmark = pytest.mark.thorough
+
 EXAMPLES = [200, pytest.param(10_000, marks=pytest.mark.slow)]
 NAMES = ["cat/1.jpg", "cat/ü\n2.jpg", 'dog/"3",.jpg', "dog/\udce5.jpg"]
 

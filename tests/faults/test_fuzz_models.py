@@ -19,6 +19,8 @@ from kerascnn.transfer import load_run
 from kerascnn.transfer.run import save_model
 from tests.faults.corruption import JSON, altered, damaged, examples
 
+pytestmark = pytest.mark.thorough
+
 EXAMPLES = [8, pytest.param(500, marks=pytest.mark.slow)]
 LABELS = {"class_names": ["cat", "dog"], "image_size": [8, 8], "channels": 3, "resize": "pad"}
 
@@ -41,7 +43,6 @@ def predicted(path):
     return np.asarray(load_run(path).model(photo))
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("count", EXAMPLES)
 def test_damaged_archives(archive, count, elsewhere, tmp_path):
     """Checksums notice all damage of what matters, so what is opened is what was saved."""

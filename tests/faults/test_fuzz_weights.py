@@ -17,6 +17,8 @@ from kerascnn import weights
 from tests.faults.corruption import altered, damaged, examples, outcome
 from tests.oracles import legacy_h5
 
+pytestmark = pytest.mark.thorough
+
 HDF5_EXAMPLES = [15, pytest.param(500, marks=pytest.mark.slow)]  # a process each
 EXAMPLES = [150, pytest.param(10_000, marks=pytest.mark.slow)]
 

@@ -14,6 +14,8 @@ from kerascnn.data import Decoder
 from tests.faults.corruption import outcome
 from tests.faults.hostile_images import files
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 SECONDS, MEGABYTES = 60, 1500  # of processor and memory, for all of them
 REASONS = ("empty file", "not an image", "damaged", "huge")

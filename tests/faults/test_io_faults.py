@@ -16,6 +16,8 @@ from kerascnn.callbacks import Resume, _checkpoint
 from tests.callbacks.runs import Killed, assert_same, compiled, fit, train
 from tests.test_runs import without_root
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -94,7 +96,6 @@ FAULTS = [  # (where, errno, how often, what is said)
 ]
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize(("where", "number", "times", "said"), FAULTS)
 def test_training_goes_on(where, number, times, said, run, expected, monkeypatch, caplog):
     before = len(whole(run))

@@ -16,6 +16,8 @@ import pytest
 
 from tests.conftest import shared_data
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "tests" / "faults" / "program.py"
 

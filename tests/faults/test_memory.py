@@ -15,6 +15,8 @@ from kerascnn.data import from_arrays
 from kerascnn.transfer import extract_features
 from tests.transfer.conftest import shape_data, tiny_network, tune
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 SIDE = 64
 PHOTO_BYTES = SIDE * SIDE * 3

@@ -12,6 +12,8 @@ import pytest
 import kerascnn as kc
 from tests.transfer.conftest import clothing  # noqa: F401  (a fixture)
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 
 # A script as a user writes it: random layers in the model and in a parallel map, unseeded shuffle.

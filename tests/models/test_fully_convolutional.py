@@ -100,6 +100,7 @@ def test_the_weights_are_copies(model):
     np.testing.assert_array_equal(model.get_layer("fc7").get_weights()[1], before)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "build",
     [

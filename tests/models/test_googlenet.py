@@ -135,6 +135,7 @@ def test_dropout_of_the_three_classifiers(training_form):
     assert training_form.get_layer("aux4d_dropout").rate == facts.GOOGLENET_AUX_DROPOUT
 
 
+@pytest.mark.thorough
 def test_without_heads_it_is_the_training_form_with_its_heads_dropped(training_form):
     plain = GoogLeNet(**SMALL)
     dropped = keras.Model(training_form.input, training_form.get_layer("output").output)

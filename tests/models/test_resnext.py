@@ -14,12 +14,14 @@ def trainable(model):
     return sum(int(np.prod(w.shape)) for w in model.trainable_weights)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("cardinality", "width"), facts.RESNEXT50_EQUAL_COST)
 def test_cardinality_and_width_at_equal_cost(cardinality, width):
     model = without_memory(models.ResNeXt50, cardinality=cardinality, width=width)
     assert trainable(model) == facts.RESNEXT50_EQUAL_COST[cardinality, width]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("cardinality", "width"), facts.RESNEXT101_PARAMETERS)
 def test_parameters_of_101_layers(cardinality, width):
     model = without_memory(models.ResNeXt101, cardinality=cardinality, width=width)

@@ -8,6 +8,8 @@ from sklearn.datasets import load_digits
 from kerascnn import InputError, NonFiniteError, models
 from kerascnn.optimizers import full_batch, minimize_full_batch
 
+pytestmark = pytest.mark.thorough
+
 DIGITS = load_digits()
 X = (DIGITS.images[:200] / 16).astype("float32")
 Y = DIGITS.target[:200]
@@ -23,7 +25,6 @@ def ridge(decay=0.01):
     return model
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("method", full_batch._METHODS)
 def test_every_method_finds_the_minimum_of_ridge_regression(method):
     rng = np.random.default_rng(0)

@@ -30,6 +30,7 @@ QUICK = {  # one of each family, of those that are built in a second or two
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "key",
     [pytest.param(k, marks=[] if k[1] in QUICK else pytest.mark.slow, id=k[1]) for k in BUILDERS],

@@ -14,7 +14,10 @@ from kerascnn.transfer import Recipe, finetune
 from tests.transfer.conftest import draw_photos, equal, shape_data, tiny_network
 
 # Keras 3.15 converts its own variables in a way that NumPy 2 deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 ALL = ("head", "partial", "full")
 RICH = {
     "depth": "full", "hidden_units": 128, "dropout": 0.2, "num_stages": 2, "stage_rate": 0.5,
@@ -63,7 +66,6 @@ def test_a_trial_is_a_finetune(shapes, space, values):
     assert space.history == result.history
 
 
-@pytest.mark.thorough
 def test_trials_do_not_change_each_other(space):
     digest = _graph.weights_digest(space.backbones[0])
     head, scores = trial(space, depth="head")
@@ -75,7 +77,6 @@ def test_trials_do_not_change_each_other(space):
     assert _graph.weights_digest(space.backbones[0]) == digest
 
 
-@pytest.mark.thorough
 def test_later_trials_read_no_photo_and_no_weight_again(shapes, space, monkeypatch):
     trial(space)
     calls = []
@@ -109,7 +110,6 @@ class Watch(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-@pytest.mark.thorough
 def test_callbacks_are_told_the_epochs_of_all_stages(space):
     watch = Watch()
     model, _ = trial(space, [watch], hidden_units=128)
@@ -197,7 +197,6 @@ def test_photos_travel_by_their_place_on_disk(tmp_path):
     assert twin.fingerprint() == space.fingerprint() and twin._kept is None
 
 
-@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:(currentThread|getName):DeprecationWarning")
 def test_keras_tuner_searches_it(space, tmp_path):
     tuner = keras_tuner.RandomSearch(

@@ -11,6 +11,8 @@ from sklearn.datasets import load_digits
 import kerascnn as kc
 from kerascnn.search import FromScratch
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def digits():

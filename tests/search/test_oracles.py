@@ -7,6 +7,8 @@ import kerascnn as kc
 from kerascnn.search import Tuner, _oracles, trials
 from tests.search.spaces import Line, Space, rows
 
+pytestmark = pytest.mark.thorough
+
 
 def searched(folder, space=None, **options):
     options = {"isolate": False, "verbose": False, "max_trials": 6} | options
@@ -53,7 +55,6 @@ ORACLES = {
 }
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize(("oracle", "options"), ORACLES.items())
 def test_a_search_repeats_and_so_does_one_in_pieces(tmp_path, oracle, options):
     whole = searched(tmp_path / "whole", oracle=oracle, **options)
@@ -86,7 +87,6 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.thorough
 def test_a_kill_before_or_after_any_file_changes_nothing(tmp_path, monkeypatch):
     whole = searched(tmp_path / "whole", max_trials=2)
     real, files = _oracles.write_json, []

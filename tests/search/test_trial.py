@@ -8,6 +8,8 @@ import pytest
 import kerascnn as kc
 from kerascnn.search import _trial
 
+pytestmark = pytest.mark.thorough
+
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
 Y = X @ np.array([[1.0], [-2.0], [0.5]], "float32")
 LOSS = keras_tuner.Objective("val_loss", "min")
@@ -187,7 +189,6 @@ class Ordered(keras_tuner.HyperModel):
         return model.fit(*args or [self.data.train], **kwargs)
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("given", [True, False])
 def test_a_trial_reads_the_epochs_from_the_first_whatever_ran_before(tmp_path, given):
     images = np.random.default_rng(0).integers(256, size=(20, 4, 4), dtype="uint8")

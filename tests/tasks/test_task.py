@@ -47,6 +47,7 @@ def test_it_learns_and_decides(name, logits):
         assert (task.encode(answers) == y).mean() > 0.9
 
 
+@pytest.mark.thorough
 @every_task
 def test_logits_change_the_form_and_nothing_else(name):
     with_activation, without = (model_of(TASKS[name](logits=logits)) for logits in (False, True))

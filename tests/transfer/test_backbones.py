@@ -447,6 +447,7 @@ def test_published_efficientnet_file_is_divided_by_the_deviation(tmp_path):
     assert np.abs(y - (x / 255 - mean) / deviation).max() < 1e-6
 
 
+@pytest.mark.thorough
 def test_download_that_fails_names_the_file_and_its_folder_where_keras_finds_it(tmp_path):
     code = (
         "import keras, re\n"

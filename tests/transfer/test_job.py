@@ -16,7 +16,10 @@ from kerascnn.transfer._job import Job
 from tests.transfer.conftest import SHAPES, equal, shape_data, tiny_network, tune
 
 # Keras 3.15 converts its own variables in a way that NumPy 2 deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 
 @pytest.fixture(autouse=True)

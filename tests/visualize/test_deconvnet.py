@@ -10,6 +10,8 @@ from kerascnn import InputError
 from kerascnn.visualize import deconvnet
 from tests.visualize.conftest import inside
 
+pytestmark = pytest.mark.thorough
+
 RNG = np.random.default_rng(0)
 PHOTOS = RNG.uniform(0, 255, (3, 12, 12, 3)).astype("float32")
 
@@ -114,7 +116,6 @@ def test_response_normalisation_divides_by_what_it_divided_by():
     np.testing.assert_allclose(found.ravel(), [0, 0, 0, 1 / (2 + 0.5 * (9 + 1)), 0], rtol=1e-5)
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("build", "layer"),
     [

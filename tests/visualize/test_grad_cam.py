@@ -33,6 +33,7 @@ def normalised(maps):
     return maps / np.where(largest > 0, largest, 1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("activation", [None, "softmax", "sigmoid"])
 def test_it_is_cam_where_averages_are_read_by_a_dense_layer(activation):
     model = ending_in_average(activation)
@@ -153,6 +154,7 @@ def test_models_without_places_or_class_scores():
         grad_cam(both, PHOTOS)
 
 
+@pytest.mark.thorough
 def test_real_weights_in_a_backbone_are_those_of_the_flat_network(shared_data):
     weights = shared_data("weights/mobilenet_0.25_128.weights.h5")
     files = sorted(shared_data("data/imagenet_sample100").glob("*.jpg"))[::25]
