@@ -103,6 +103,7 @@ BOUNDARIES = [  # builder, size, boundary of the last stage, its shape: read off
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("builder", "size", "name", "shape"), BOUNDARIES)
 def test_freeze_boundary(builder, size, name, shape):
     model = getattr(keras.applications, builder)(

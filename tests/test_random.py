@@ -96,6 +96,7 @@ print(_random.is_reproducible(), os.environ["XLA_FLAGS"])
 """
 
 
+@pytest.mark.thorough
 def test_jax_gets_its_flag_once_and_all_generators_their_seed():
     pytest.importorskip("jax")
     variables = {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=true"}

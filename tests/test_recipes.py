@@ -223,6 +223,7 @@ def test_reproduce_every_row_quick(tmp_path, monkeypatch, name, backend):
     assert re.search(r"test error \d+\.\d\d %|two steps on drawn images of", output)
 
 
+@pytest.mark.thorough
 def test_mnist_regularisers_quick(tmp_path):
     output = run(tmp_path, ROOT / "recipes/mnist_regularisers.py", "--quick")
     assert len(re.findall(r"^.+: test error \d+\.\d\d % \[\d", output, re.M)) == 6
@@ -250,6 +251,7 @@ def test_optimiser_race_quick(tmp_path):
     assert all(path[-1] < 0.3 * path[0] for path in heights.values())
 
 
+@pytest.mark.thorough
 def test_augmentation_gain_quick(tmp_path):
     command = (ROOT / "recipes/augmentation_gain.py", "--quick")
     output = run(tmp_path, *command)
@@ -271,6 +273,7 @@ def test_small_transfer_quick(tmp_path):
     assert run(tmp_path, *command).startswith("0 cells to do")  # from what is kept
 
 
+@pytest.mark.thorough
 def test_style_transfer_quick(tmp_path):
     output = run(tmp_path, ROOT / "recipes/style_transfer.py", "--quick")
     style, evaluations = re.findall(r"style ([\d.]+) after (\d+) evaluations", output)[0]

@@ -11,6 +11,8 @@ import pytest
 
 import kerascnn as kc
 
+pytestmark = pytest.mark.thorough
+
 tensorflow_only = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="only TensorFlow keeps traced steps"
 )

@@ -11,6 +11,8 @@ import pytest
 
 import kerascnn as kc
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 WHOLE = {"flip": (16, 16), "10-crop": (18, 18), "144-crop": (20, 26)}
 every_mode = pytest.mark.parametrize("views", WHOLE)
@@ -203,7 +205,6 @@ print(keras.backend.backend())
 """
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("backend", "modes"), [("tensorflow", ["flip", "10-crop"]), ("jax", list(WHOLE))]
 )

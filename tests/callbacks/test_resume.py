@@ -243,6 +243,7 @@ model.fit(resume.data, callbacks=resume, epochs=3, shuffle=False, verbose=0)
 """
 
 
+@pytest.mark.thorough
 def test_on_jax_a_resume_that_is_no_list_is_refused(tmp_path):
     pytest.importorskip("jax")
     env = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}

@@ -194,6 +194,7 @@ def test_the_rows_make_them_act(tmp_path):
         assert rates[-1] < rates[0] / 1.9, name
 
 
+@pytest.mark.thorough
 @a_dead_process_closes_no_file
 def test_the_log_has_each_epoch_once(tmp_path):
     given = options("CSVLogger", tmp_path / "1")

@@ -10,6 +10,8 @@ import kerascnn as kc
 from kerascnn import InputError
 from tests.distribute.conftest import HERE, assert_same_validation, largest_difference, weights
 
+pytestmark = pytest.mark.thorough
+
 
 def test_two_devices_give_the_weights_of_one(alone, run_python, tmp_path):
     ended = run_python(HERE / "mirror.py", tmp_path, "fit", KERAS_BACKEND="tensorflow")

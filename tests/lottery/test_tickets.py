@@ -8,6 +8,8 @@ from sklearn.datasets import load_digits
 from kerascnn import InputError
 from kerascnn.lottery import Ticket, find_tickets, kept
 
+pytestmark = pytest.mark.thorough
+
 L = keras.layers
 
 
@@ -51,7 +53,6 @@ def start(ticket):
         return [file[name] for name in file]
 
 
-@pytest.mark.thorough
 def test_each_round_keeps_its_share_and_prunes_the_smallest_of_the_round_before(tickets):
     assert [ticket.round for ticket in tickets] == [0, 1, 2]
     for i, ticket in enumerate(tickets):

@@ -11,7 +11,10 @@ import kerascnn as kc
 from kerascnn.data import from_arrays
 from kerascnn.search import FromScratch, Tuner, _outcome, trials
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,8 @@ import kerascnn as kc
 from kerascnn.search import Tuner, _process, trials
 from tests.search.spaces import Space
 
+pytestmark = pytest.mark.thorough
+
 HELD = []
 
 

@@ -14,7 +14,10 @@ import kerascnn as kc
 from kerascnn.search import run_workers
 
 # Keras Tuner 1.4.8 asks for its thread by an old name.
-pytestmark = pytest.mark.filterwarnings("ignore:(currentThread|getName):DeprecationWarning")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.filterwarnings("ignore:(currentThread|getName):DeprecationWarning"),
+]
 
 TRIALS = 5
 

@@ -232,6 +232,7 @@ def equal_to_plain_keras(name, options, size, tmp_path):
     return model
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden["name"])
 def test_golden_predictions_of_real_weights_on_photos(golden, shared_data):
     weights = shared_data(f"weights/{golden['weights']}")

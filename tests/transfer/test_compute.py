@@ -12,6 +12,8 @@ from kerascnn.transfer import _compute, _training
 from kerascnn.transfer._options import check_compute
 from tests.transfer.conftest import equal, tiny_network, tune
 
+pytestmark = pytest.mark.thorough
+
 HALF = {
     "precision": "mixed_bfloat16",
     "jit_compile": keras.backend.backend() == "jax",

@@ -116,6 +116,7 @@ OTHER_VARIANTS = {
 }
 
 
+@pytest.mark.thorough
 def test_another_variant_is_refused_though_the_shapes_may_fit(case):
     name, _, path = case
     for variant, message in OTHER_VARIANTS.get(name, []):

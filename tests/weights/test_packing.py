@@ -13,6 +13,8 @@ from kerascnn import InputError, models, weights
 from kerascnn.transfer import backbone
 from kerascnn.weights import loading, manifest
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 NAME = "tiny-imagenet32"
 
