@@ -21,7 +21,7 @@ FIGURES = re.findall(r"^\| (.+?) \| \[\w+\]\((\w+\.ipynb)\) \| (.+?) \|$", INDEX
 ABSOLUTE = re.compile(r"(?<![\w.)])/(?:home|root|tmp|usr|opt|var|mnt|work|Users)\b|\b[A-Z]:\\\\")
 
 
-SHORT = ("2_architectures", "3_starts_and_activations")
+SHORT = ("2_architectures",)
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)

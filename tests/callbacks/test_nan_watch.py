@@ -167,6 +167,7 @@ def test_a_weight_that_no_loss_sees(data, steps, told):
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
+@pytest.mark.thorough
 def test_the_bad_step_is_found_again(data):
     """A rate that jumps in the fourth step; the last look was before the first."""
     keras.utils.clear_session()

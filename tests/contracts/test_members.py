@@ -29,6 +29,7 @@ GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "layer_names.json").
 PARAMETERS = facts.RESNET_PARAMETERS | facts.CIFAR_PARAMETERS
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in DEEPEST)) for n in MEMBERS]
 )

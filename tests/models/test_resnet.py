@@ -96,6 +96,7 @@ CASES = [  # variant, depth, shortcut, layer before, block, the oracle and its a
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("variant", "depth", "shortcut", "before", "block", "oracle", "args"), CASES
 )

@@ -24,6 +24,7 @@ def figure(request):
     return FIGURES[request.param]()
 
 
+@pytest.mark.thorough
 def test_texts_do_not_overlap_and_are_inside(figure):
     renderer = FigureCanvasAgg(figure).get_renderer()
     width, height = figure.bbox.size
