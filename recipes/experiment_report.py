@@ -109,7 +109,7 @@ def about(experiment):
 
 
 def begun(file, settings, empty):
-    """What a result file holds so far, or `empty`; one sentence if it has other settings."""
+    """What a result file holds so far, else settings and `empty`; refuses other settings."""
     result = json.loads(file.read_text()) if file.exists() else settings | empty
     other = [f"{name} {result[name]}" for name in settings if result[name] != settings[name]]
     if other:

@@ -99,6 +99,8 @@ def load(model, weights, *, builder=None, new=(), skip=(), adapt_input=False):
     >>> report.new, len(report.loaded)
     (('output',), 6)
     """
+    from kerascnn._state import set_weights
+
     if weights is None:
         return Report("None")
     layers = {layer.name: layer for layer in model.layers if layer.weights}
@@ -118,8 +120,6 @@ def load(model, weights, *, builder=None, new=(), skip=(), adapt_input=False):
         passed = {"builder": builder, "new": new, "skip": skip, "adapt_input": adapt_input}
         mend = _fit.mend(wrong, adapted, variant, weights, passed)
         raise InputError(f"The weights {source} do not fit {model.name}: {_fit.told(wrong)}{mend}")
-    from kerascnn._state import set_weights
-
     for name, layer in wanted.items():
         set_weights(layer, arrays[name])
     used = tuple(adapted) if adapt_input else ()
