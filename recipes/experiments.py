@@ -49,7 +49,8 @@ class Experiment:
         published: float, the error in %, or None if the paper prints none.
         measure: str, which error of which images.
         augmentation: "crop and flip" (4 pixels of the mean colour on all sides, windows of the
-            size, mirror images), "crop of reflections and flip" (the 4 pixels are the image's own,
+            size, mirror images), "crop, flip and erasing" (half of them lose a rectangle to
+            the mean grey), "crop of reflections and flip" (the 4 pixels are the image's own,
             mirrored), "distortions", None, or words for what the recipe does not do (ImageNet).
         loss: a loss of Keras by name, or "rbf" (`kerascnn.losses.RBFLoss`).
         differs: str, in what our full run differs from the paper's; "" for nothing.
@@ -138,6 +139,16 @@ def wide(depth, width, multiply_adds, published, table):
     )  # fmt: skip
 
 
+# Sec. 4.1: p = 0.5; the batch, weight decay and the falls are of the authors' code
+# (zhunzhong07/Random-Erasing, cifar.py).
+ERASING = cifar(
+    "ResNet-20, random erasing", "CifarResNet20",
+    Schedule(epochs=300, rate=0.1, falls={150: 0.1, 225: 0.01}, weight_decay=5e-4),
+    "Zhong et al. 2020, arXiv:1708.04896, Table 1", 40_551_040, 6.73,
+    augmentation="crop, flip and erasing", short=replace(SHORT, epochs=80),
+    differs=f"{KERNELS}; rectangles as `keras.layers.RandomErasing` draws them, of the mean "
+    "grey; shortcuts without parameters; the error is that after the last epoch, not the lowest",
+)  # fmt: skip
 PRE_ACTIVATION = cifar(
     "pre-activation ResNet-110", "CifarResNet110", WARM_RESNET,
     "He et al. 2016, arXiv:1603.05027, Table 2", 252_887_680, 6.37, options={"variant": "v2"},
@@ -269,6 +280,7 @@ EXPERIMENTS = {
     "plain20": plain(20, 40_551_040),
     "plain56": plain(56, 125_485_696),
     "resnet20": resnet(20, 40_551_040, 8.75),
+    "resnet20-erasing": ERASING,
     "resnet32": resnet(32, 68_862_592, 7.51),
     "resnet44": resnet(44, 97_174_144, 7.17),
     "resnet56": resnet(56, 125_485_696, 6.97),

@@ -45,7 +45,11 @@ from kerascnn._runs import write_json
 
 RESULTS = Path(__file__).parent / "results" / "reproduce"
 LOADERS = {"MNIST": mnist, "CIFAR-10": cifar, "Tiny-ImageNet 32x32": tiny_imagenet}
-PADDING = {"crop and flip": "constant", "crop of reflections and flip": "reflect"}
+PADDING = {
+    "crop and flip": "constant",
+    "crop, flip and erasing": "constant",
+    "crop of reflections and flip": "reflect",
+}
 QUICK = {"epochs": 2, "batch_size": 8, "held_out": 0, "warm_up": None, "falls": {1: 0.1}}
 RUBBISH = 10.0  # eq. 9 of LeCun et al. 1998, which prints no value
 CPU = 1e11  # multiply-adds of a training step a second, on two cores: ResNet-20, bfloat16
@@ -155,11 +159,15 @@ def normalization(experiment, images):
     return standardizing(images)
 
 
-def augmentation(experiment, size, seed):
-    """The layers that act in training."""
+def augmentation(experiment, size, color, seed):
+    """The layers that act in training, on images of this size; erasing leaves a grey `color`."""
     if experiment.augmentation in PADDING:
         crop = kc.augment.PadAndCrop(padding=0, size=size, seed=seed)
-        return [crop, keras.layers.RandomFlip("horizontal", seed=seed + 1)]
+        layers = [crop, keras.layers.RandomFlip("horizontal", seed=seed + 1)]
+        if "erasing" in experiment.augmentation:  # Keras draws the probability: 0.5 to 0.5
+            erase = keras.layers.RandomErasing((0.5, 0.5), fill_value=color, seed=seed + 2)
+            layers.append(erase)
+        return layers
     if experiment.augmentation == "distortions":
         # LeCun et al. 1998, Sec. III-B: shifts, zoom, squeezing and shear, of no printed strength.
         return [
@@ -241,16 +249,15 @@ def chosen(args):
 
 def build(experiment, schedule, images, order, num_train, seed):
     """The network, and the compiled model of image numbers that trains it."""
-    size = images.shape[1]
+    size, color = images.shape[1], images[:num_train].mean((0, 1, 2))
     scale, offset = normalization(experiment, images[:num_train])
     if experiment.augmentation in PADDING:
-        color = images[:num_train].mean((0, 1, 2))
         images = padded(images, color, PADDING[experiment.augmentation])
     network = getattr(kc.models, experiment.builder)(**experiment.options)
     if schedule.weight_decay and schedule.optimizer != "AdamW":
         penalty = keras.regularizers.L2(schedule.weight_decay / 2)
         network = kc.regularizers.regularize(network, penalty)
-    layers = augmentation(experiment, size, seed)
+    layers = augmentation(experiment, size, float(color.mean()), seed)
     model = model_of_numbers(network, images, layers, scale, offset)
     model.compile(
         optimizer(schedule, order.num_batches),
