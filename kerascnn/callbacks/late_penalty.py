@@ -46,7 +46,7 @@ class LatePenalty(keras.callbacks.Callback):
             self._regularizer = keras.regularizers.get(regularizer)
         except ValueError as error:
             raise InputError(f"There is no regulariser {regularizer!r}.") from error
-        self._before = None
+        self._on = False
 
     def get_state(self):
         """Nothing for `Resume` to keep: the epoch says whether the penalty is on."""
@@ -59,27 +59,36 @@ class LatePenalty(keras.callbacks.Callback):
         self._take_away()  # a `fit` that was interrupted had no end
 
     def on_epoch_begin(self, epoch, logs=None):
-        if epoch >= self._start_epoch and self._before is None:
-            found = kernels(self.model).values()
-            self._before = [(kernel, kernel.regularizer) for kernel in found]
-            for kernel, own in self._before:
-                kernel.regularizer = _sum(own, self._regularizer)
+        if epoch >= self._start_epoch and not self._on:
+            self._on = True
+            for kernel in kernels(self.model).values():
+                kernel.regularizer = _Late(self._regularizer, kernel.regularizer)
             self._trace_anew()
 
     def on_train_end(self, logs=None):
         self._take_away()
 
     def _take_away(self):
-        for kernel, own in self._before or ():
-            kernel.regularizer = own
-        if self._before:
+        """Of every late penalty, so that one made anew does not add to one left by another."""
+        late = [k for k in kernels(self.model).values() if isinstance(k.regularizer, _Late)]
+        for kernel in late:
+            while isinstance(kernel.regularizer, _Late):
+                kernel.regularizer = kernel.regularizer.own
+        if late:
             self._trace_anew()
-        self._before = None
+        self._on = False
 
     def _trace_anew(self):
         self.model.make_train_function(force=True)
         self.model.make_test_function(force=True)
 
 
-def _sum(own, late):
-    return late if own is None else lambda w: own(w) + late(w)
+class _Late:
+    """A late penalty, and the kernel's own under it, or None."""
+
+    def __init__(self, late, own):
+        self.late, self.own = late, own
+
+    def __call__(self, kernel):
+        late = self.late(kernel)
+        return late if self.own is None else self.own(kernel) + late

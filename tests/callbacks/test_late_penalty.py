@@ -45,12 +45,13 @@ def test_a_run_that_continues_after_the_start_has_it_at_once():
     assert fit(compiled(), LatePenalty(2), initial_epoch=3)[0] > fit(compiled())[0]
 
 
-def test_it_is_gone_after_the_training_even_one_that_broke():
-    class Break(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            if epoch == 1:
-                raise KeyboardInterrupt
+class Break(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 1:
+            raise KeyboardInterrupt
 
+
+def test_it_is_gone_after_the_training_even_one_that_broke():
     model, own = compiled(L2(0.3)), fit(compiled(L2(0.3)))
     penalty = LatePenalty(1, L1(0.7))
     fit(model, penalty)
@@ -59,6 +60,21 @@ def test_it_is_gone_after_the_training_even_one_that_broke():
         fit(model, penalty, Break())
     losses = fit(model, penalty, epochs=2)
     assert losses[0] == pytest.approx(own[0]) and losses[1] > own[1]
+
+
+def test_one_that_is_made_anew_after_a_training_that_broke_does_not_add_to_the_old_one():
+    model, expected = compiled(), fit(compiled(), LatePenalty(1, L1(0.7)))
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, LatePenalty(1, L1(0.7)), Break())
+    assert fit(model, LatePenalty(1, L1(0.7))) == pytest.approx(expected)
+
+
+def test_two_in_one_training():
+    model, own = compiled(L2(0.3)), fit(compiled(L2(0.3)))
+    one, two = (fit(compiled(L2(0.3)), LatePenalty(e, L1(0.7)))[3] - own[3] for e in (1, 2))
+    both = fit(model, LatePenalty(1, L1(0.7)), LatePenalty(2, L1(0.7)))
+    assert both[0] == pytest.approx(own[0]) and both[3] - own[3] == pytest.approx(one + two)
+    assert fit(model) == pytest.approx(own)
 
 
 def test_validation_has_it_from_the_same_epoch_on_and_evaluation_after_it_not():
