@@ -24,6 +24,8 @@ parser.add_argument("--image-size", type=int, default=224)
 parser.add_argument("--epochs", type=int, default=5)
 parser.add_argument("--output", type=Path, default=Path("run"))
 args = parser.parse_args()
+if (args.output / "model.keras").exists():
+    parser.error(f"{args.output} holds a model already: pass another --output")
 
 data = kc.data.from_directory(args.photos, args.image_size, one_hot=True)
 network = kc.transfer.backbone(args.backbone, args.weights, image_size=args.image_size)

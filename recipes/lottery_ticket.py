@@ -79,6 +79,8 @@ def rounds(name, seed, data, args):
     """The rows of one network and seed."""
     make, scope = NETWORKS[name]
     (x, y), test = data
+    images = "digits" if args.quick else "MNIST"
+    folder = args.runs / f"{name}-{images}-{args.epochs}-epochs-{seed}"
 
     def build():
         model = kc.releasable(make())
@@ -94,8 +96,8 @@ def rounds(name, seed, data, args):
 
     rows = []
     for ticket in kc.lottery.find_tickets(
-        build, train, args.runs / f"{name}-{seed}", rounds=args.rounds, fraction=FRACTION,
-        scope=scope, control=True, seed=seed,
+        build, train, folder, rounds=args.rounds, fraction=FRACTION, scope=scope, control=True,
+        seed=seed,
     ):  # fmt: skip
         errors = {"ticket": ticket.metrics["error"], "control": ticket.control["error"]}
         rows.append({"network": name, "seed": seed, "kept": ticket.kept} | errors)

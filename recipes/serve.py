@@ -5,7 +5,7 @@
     curl --data-binary @photo.jpg http://localhost:8000
 
 Neither TensorFlow nor Keras is needed where it runs: `pip install onnxruntime numpy pillow` and
-`pip install --no-deps kerascnn`, whose decoder reads photos exactly as they were in training.
+`pip install --no-deps .`, whose decoder reads photos exactly as they were in training.
 Nobody is asked who they are and nothing is encrypted: put it behind a server that does both.
 For TensorFlow Serving: `kerascnn export run/ --to saved_model --output served/NAME/1`.
 """

@@ -42,6 +42,8 @@ def main():
     parser.add_argument("--start", help="a picture to go on with")
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
+    if not args.output.lower().endswith((".png", ".jpg", ".jpeg")):
+        parser.error("--output is a file that ends in .png or .jpg")
     if not args.quick and not args.painting:
         parser.error("a photo and a painting are needed, or --quick")
     if args.quick:

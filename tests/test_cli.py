@@ -260,6 +260,10 @@ def test_predict(photos, run, tmp_path, kerascnn_command):
     # A folder: what is no photo in it is named, and the others are classified.
     shutil.copytree(photos / "square", tmp_path / "some")
     (tmp_path / "some/000.png").write_text("text")
+    (tmp_path / "some/001.png").rename(tmp_path / "some/001")  # training reads it, too
+    for hidden in ("some/.trash/002.png", "some/._002.png"):
+        (tmp_path / hidden).parent.mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "some/002.png", tmp_path / hidden)
     code, out, err = kerascnn_command("predict", run[0] / "model.keras", tmp_path / "some")
     assert code == 0 and len(out.splitlines()) == 2 + 7
     assert err.startswith("skipped: Cannot read ") and "000.png as a photo: not an image" in err
@@ -375,6 +379,8 @@ def test_check(photos, tmp_path, kerascnn_command):
     assert (code, err) == (0, "") and out.endswith("No problems found.\n")
     assert re.search(r"^total +18 +3 +3 +24$", out, re.MULTILINE)
     assert len((tmp_path / "manifest.csv").read_text().splitlines()) == 25
+    again = kerascnn_command("check", photos, "--manifest", tmp_path / "manifest.csv")
+    assert "manifest.csv exists already. Pass --manifest a new file" in refused(again)
 
 
 def test_check_writes_a_page_and_asks_a_backbone(photos, tmp_path, kerascnn_command):

@@ -72,6 +72,8 @@ def test_finetune(tmp_path, few_photos, mobilenet):
     (accuracy,) = re.findall(r"test accuracy ([\d.]+)%", output)
     assert float(accuracy) > 60
     assert (tmp_path / "run" / "model.keras").exists()
+    again = run(tmp_path, ROOT / "recipes/finetune.py", few_photos, *options, code=2)
+    assert "run holds a model already: pass another --output" in again
 
 
 @pytest.mark.slow
@@ -183,6 +185,8 @@ def test_lottery_ticket_quick(tmp_path):
     first = run(tmp_path, *command)
     assert len(re.findall(r"seed 0: +80\.\d % of the weights, test error \d", first)) == 2
     assert (tmp_path / "runs/lottery_ticket.png").stat().st_size > 10_000
+    kept = {path.name for path in (tmp_path / "runs").iterdir() if path.is_dir()}
+    assert kept == {"LeNet-300-100-digits-3-epochs-0", "LeNet-5-digits-3-epochs-0"}
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from kerascnn._console import described, starting_keras, table
+from kerascnn._errors import InputError
 from kerascnn.cli._options import (
     Backbone,
     Engine,
@@ -45,7 +46,8 @@ def check(
     ] = "skip",
     seed: Seed = 0,
     manifest: Annotated[
-        Path | None, typer.Option(help="Also write path, SHA-256, label, split.")
+        Path | None,
+        typer.Option(help="A new file: path, SHA-256, label and split of each photo."),
     ] = None,
     json_: Json = False,
 ):
@@ -60,6 +62,8 @@ def check(
 
     if output:
         refuse_inside(output, photos)
+    if manifest and manifest.exists():
+        raise InputError(f"{manifest} exists already. Pass --manifest a new file, to write to.")
     decoder = Decoder(224 if image_size is None else image_size)
     if features:
         decoder, weights = reading_for(backbone, weights, image_size, "stretch")

@@ -138,7 +138,7 @@ def _photo_files(paths):
     Each is decoded, small, before TensorFlow starts: what is wrong is said at once. A file that was
     named must be a photo; one in a folder is left out.
     """
-    from kerascnn.data.decode import SUFFIXES, Decoder
+    from kerascnn.data.decode import Decoder
 
     decoder, files = Decoder(32), []
     for path in paths:
@@ -146,12 +146,20 @@ def _photo_files(paths):
             decoder.read(path)
             files.append(path)
             continue
-        inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        inside = sorted(p for p in path.rglob("*") if p.is_file() and _like_photo(p, path))
         usable = [file for file in inside if _is_photo(file, decoder)]
         if not usable:
             raise InputError(f"{path} holds no photos.")
         files += usable
     return files
+
+
+def _like_photo(file, folder):
+    """Whether training would try it: neither it nor a folder above is hidden."""
+    from kerascnn.data.decode import SUFFIXES
+
+    hidden = any(part[0] == "." for part in file.relative_to(folder).parts)
+    return not hidden and file.suffix.lower() in {"", *SUFFIXES}
 
 
 def _is_photo(file, decoder):

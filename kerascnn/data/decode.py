@@ -31,6 +31,7 @@ _SUFFIXES = {
     "AVIF": {".avif"},
 }
 SUFFIXES = frozenset().union(*_SUFFIXES.values())
+_HEIC = {b"heic", b"heix", b"heim", b"heis", b"mif1"}  # photos of iPhones; AVIF has its own brand
 _RESIZES = ("stretch", "crop", "pad")
 _MAX_BYTES = 256_000_000  # a larger file is not read at all
 _LARGE = 25_000_000  # pixels; a photo of 100 million needs a gigabyte while it is decoded
@@ -128,6 +129,8 @@ class Decoder:
             except (InputError, MemoryError):  # little memory says nothing about the file
                 raise
             except UnidentifiedImageError:
+                if data[4:8] == b"ftyp" and data[8:12] in _HEIC:
+                    raise InputError("HEIC, which is not read: save it as JPEG") from None
                 raise InputError("not an image") from None
             except Image.DecompressionBombError:
                 raise InputError(f"huge: more than {self.max_pixels:,} pixels") from None

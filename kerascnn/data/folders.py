@@ -110,7 +110,7 @@ def refuse_layout(root):
     >>> refuse_layout(Path(tempfile.mkdtemp()))
     Traceback (most recent call last):
     ...
-    kerascnn._errors.InputError: ... holds no photos. Expected one folder per class ...
+    kerascnn._errors.InputError: ... holds no photos that can be read (JPEG, ...
     """
     splits = len(_parts(root, collections.defaultdict(list))) > 1
     folder, photo = _first_photo(root)
@@ -136,4 +136,7 @@ def _first_photo(root):
         for name in sorted(files):
             if name[0] != "." and Path(name).suffix.lower() in SUFFIXES:
                 return Path(folder), name
-    raise InputError(f"{root} holds no photos. Expected one folder per class with photos in it.")
+    raise InputError(
+        f"{root} holds no photos that can be read (JPEG, PNG, WebP, AVIF, TIFF, GIF, BMP, PPM; not "
+        "HEIC). Expected one folder per class with photos in it."
+    )

@@ -80,7 +80,7 @@ def _listed(root):
     """[(path, label or None, split or None)] of class folders, or of a folder of photos."""
     rows = list_files(root, collections.defaultdict(list))
     rows = rows or [(name, None, None) for name in visible(root)[1]]
-    rows = [row for row in rows if Path(row[0]).suffix.lower() in SUFFIXES]
+    rows = [row for row in rows if Path(row[0]).suffix.lower() in {"", *SUFFIXES}]
     if not rows:
         raise InputError(f"{root} holds no photos.")
     return rows

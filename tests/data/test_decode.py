@@ -288,6 +288,8 @@ NOT_PHOTOS = {
     "PDF": (b"%PDF-1.4\n%\xe2\xe3\n", "not an image"),
     "EPS": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image"),
     "SVG": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not an image"),
+    "HEIC": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC, which is not read: save it as JPEG"),
+    "a film": (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "not an image"),
     "half a JPEG": (encoded(Image.fromarray(photo(99, 99)), "JPEG")[:1500], "damaged"),
     "a chunk cut short": (short_chunk(), "damaged: broken PNG file"),  # raises a SyntaxError
     "half a PNG": (encoded(Image.fromarray(photo(99, 99)))[:1500], "damaged"),

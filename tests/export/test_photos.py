@@ -61,6 +61,11 @@ def test_photos_of_unknown_classes_are_only_compared(photos):
     assert loose.truth is None and loose.images.shape == (20, 32, 32, 3)
 
 
+def test_a_photo_without_a_suffix(tmp_path):
+    Image.new("RGB", (9, 9)).save(tmp_path / "a", "png")
+    assert chosen(tmp_path).images.shape == (1, 32, 32, 3)
+
+
 def test_many_photos_are_thinned_out_evenly():
     images = np.zeros((6000, 8, 8, 3), np.uint8)
     images[:, 0, 0, 0], images[:, 0, 0, 1] = np.arange(6000) % 250, np.arange(6000) // 250
