@@ -11,6 +11,7 @@ from keras import layers
 from kerascnn._batch_norm import recalibrate_batch_norm
 from kerascnn._errors import InputError, one_of
 from kerascnn._state import set_weights
+from kerascnn.tasks._outputs import outputs_of
 
 __all__ = ["average_weights", "ensemble", "recalibrate_batch_norm"]
 
@@ -33,7 +34,8 @@ def ensemble(members, weights=None, vote="soft", model=None, name="ensemble"):
         weights: floats >= 0, one for each member, e.g. from a validation; scaled to the sum 1. None
             for equal ones.
         vote: "soft", the mean of the outputs, which should be probabilities; or "hard", the share
-            of members for each class, which is rarely better: confidence counts for nothing.
+            of members for each class (of sigmoids: of those above a half), which is rarely better:
+            confidence counts for nothing.
         model: what members that are `.weights.h5` files are weights of, or None.
         name: str, the model's name.
 
@@ -55,7 +57,7 @@ def ensemble(members, weights=None, vote="soft", model=None, name="ensemble"):
     weights = _shares(weights, len(members))
     inputs, outputs, names = _grafted(members)
     if vote == "hard":
-        outputs = [_choice(y) for y in outputs]
+        outputs = [_choice(member, y) for member, y in zip(members, outputs)]
     return keras.Model(inputs, _weighted(outputs, weights, names), name=name)
 
 
@@ -235,9 +237,10 @@ def _told(arguments):
     return tuple(parts)
 
 
-def _choice(y):
-    """One at the largest output, zero elsewhere; of a single output, whether it is above a half."""
-    if y.shape[-1] == 1:
+def _choice(member, y):
+    """One at the largest output, zero elsewhere; of sigmoids, which are above a half."""
+    last = outputs_of(member)[0].activations[:1]
+    if y.shape[-1] == 1 or [name for name, _ in last] == ["sigmoid"]:
         return keras.ops.cast(y > 0.5, "float32")
     return keras.ops.one_hot(keras.ops.argmax(y, axis=-1), y.shape[-1], dtype="float32")
 

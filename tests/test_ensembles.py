@@ -66,6 +66,19 @@ def test_a_hard_vote_of_one_probability_is_yes_or_no():
     np.testing.assert_allclose(np.ravel(found), [0, 2 / 3, 1], atol=1e-6)
 
 
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_hard_vote_of_sigmoids_is_one_of_each(wrapped):
+    def member():
+        last = [layers.Activation("linear", dtype="float32")] if wrapped else []
+        return keras.Sequential([keras.Input((3,)), layers.Dense(3, "sigmoid"), *last])
+
+    members = [member(), member()]
+    for model, bias in zip(members, ([3.0, 2.0, 1.0], [3.0, 2.0, -1.0])):
+        model.set_weights([np.zeros((3, 3)), np.array(bias)])
+    found = ensemble(members, vote="hard")(np.ones((1, 3)))
+    np.testing.assert_array_equal(found, [[1, 1, 0.5]])
+
+
 def test_preprocessing_is_shared_and_the_rest_is_not():
     result = ensemble([member(), member()])
     names = layer_names(result)

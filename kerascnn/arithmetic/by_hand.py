@@ -21,7 +21,8 @@ def output_size(size, kernel_size, stride=1, padding=0, *, dilation=1, rounding=
             fully), "full" (f - 1: where it overlaps at all), "same" (w / s, rounded up).
         dilation: int >= 1. A window of f places reaches over (f - 1) * dilation + 1.
         rounding: None: a stride must fit; "floor", as Keras and PyTorch do: what is left over is
-            not seen; "ceil", as Caffe's pooling does: the last window is cut off.
+            not seen; "ceil", as Caffe's pooling does: the last window is cut off, unless it would
+            begin behind the input, in the padding.
 
     Returns:
         int >= 1.
@@ -62,7 +63,9 @@ Strides that fit: 1, 2, 4; or pad, or pass rounding="floor" or "ceil".
             f"over. Strides that fit: {', '.join(map(str, fitting))}; or pad, or pass "
             'rounding="floor" or "ceil".'
         )
-    return number + 1 + (left_over > 0 and rounding == "ceil")
+    cut_off = left_over > 0 and rounding == "ceil"
+    behind = (number + 1) * stride >= padded - _padding(padding, reach)
+    return number + 1 + (cut_off and not behind)
 
 
 def _padding(padding, reach):

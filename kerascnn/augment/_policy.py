@@ -47,7 +47,7 @@ class Policy(ImageAugmentation):
     """Base of the three: `draw` gives operations and their values, int32 and float32 (N, steps)."""
 
     def transform(self, images, operation, value):
-        images = ops.round(images)
+        images = ops.clip(ops.round(images), 0, 255)  # the values are places in tables
         for step in range(operation.shape[1]):
             images = apply_operation(images, operation[:, step], value[:, step])
         return images

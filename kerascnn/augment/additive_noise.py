@@ -30,6 +30,8 @@ class AdditiveNoise(ImageAugmentation):
     10
     """
 
+    needs_size = True
+
     def __init__(self, std=(0, 15), **kwargs):
         super().__init__(**kwargs)
         self.std = rising("std", std)

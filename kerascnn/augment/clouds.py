@@ -41,6 +41,8 @@ class Clouds(ImageAugmentation):
     True
     """
 
+    needs_size = True
+
     def __init__(self, cover=(0.2, 0.6), density=(0.6, 1), level=(220, 255), **kwargs):
         super().__init__(**kwargs)
         self.cover = rising("cover", cover, 0.01, 0.99)

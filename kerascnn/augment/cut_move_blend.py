@@ -61,6 +61,8 @@ class CutMoveBlend(ImageAugmentation):
     True
     """
 
+    needs_size = True
+
     def __init__(self, feather=3, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(feather, numbers.Integral) or feather < 1:
@@ -89,6 +91,7 @@ class CutMoveBlend(ImageAugmentation):
             {"images": ..., "masks": ...}, of the same shapes and dtypes.
         """
         images, seeds, masks = map(ops.convert_to_tensor, (images, seeds, masks))
+        self._check_size(images)
         _check_masks(images, masks)
         if len(images.shape) == 3:
             moved = self.augment(images[None], seeds[None], masks[None])

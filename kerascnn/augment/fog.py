@@ -38,6 +38,8 @@ class Fog(ImageAugmentation):
     100
     """
 
+    needs_size = True
+
     def __init__(self, density=(0.3, 0.7), level=(190, 240), **kwargs):
         super().__init__(**kwargs)
         self.density = rising("density", density, 0, 1)

@@ -47,12 +47,15 @@ class ImageAugmentation(keras.layers.Layer):
 
     Input shape:
         uint8 or float, with values in `value_range`; C is 1 or 3 unless a layer says otherwise.
+        Height and width may be unknown while a graph is traced, except for noise, blocks, clouds,
+        fog, snow, superpixels and `CutMoveBlend`.
 
     Output shape:
         The same shape (unless a layer crops), dtype and range. Integers are rounded.
 
     Raises:
-        InputError: `value_range` is not two rising numbers, or images have another rank.
+        InputError: `value_range` is not two rising numbers, images have another rank, or a size
+            that must be known is not.
     """
 
     def __init__(self, value_range=(0, 255), seed=None, **kwargs):
@@ -76,6 +79,7 @@ class ImageAugmentation(keras.layers.Layer):
         """float32 (N, H, W, C), 0-255 -> the same; what is outside 0-255 is cut off later."""
         raise NotImplementedError
 
+    needs_size = False  # whether `transform` must know height and width when it is traced
     kernel = None  # (uint8 (H, W, C), **drawn of one image) -> uint8
 
     def at_rest(self, images):
@@ -100,6 +104,7 @@ class ImageAugmentation(keras.layers.Layer):
             Tensor (N, H, W, C), or (H, W, C), of the same dtype and range.
         """
         images, seeds = ops.convert_to_tensor(images), ops.convert_to_tensor(seeds)
+        self._check_size(images)
         if len(images.shape) == 3:
             return self.augment(images[None], seeds[None])[0]
         _check_rank(images)
@@ -124,6 +129,13 @@ class ImageAugmentation(keras.layers.Layer):
         return self._augment_numpy(images, seeds)
 
     # --- how it is done -----------------------------------------------------------------------
+
+    def _check_size(self, images):
+        if self.needs_size and None in images.shape[-3:]:
+            raise InputError(
+                f"{type(self).__name__} takes images of a known size, such as (N, 224, 224, 3): "
+                f"resize or crop them before. Received: {tuple(images.shape)}."
+            )
 
     def _next_seeds(self, count):
         return _seeds_of_call(self.seed_generator.next(), count)

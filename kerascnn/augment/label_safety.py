@@ -67,7 +67,8 @@ def label_safety(layer, model, data, *, draws=8, seed=0):
         List of `LabelSafety`, one for each layer, the most harmful first.
 
     Raises:
-        InputError: the model has no photo right, or the data do not fit.
+        InputError: the model has no photo right, or the data do not fit, or its outputs are not one
+            for each class (nor one probability of the second of two).
 
     >>> import keras
     >>> from kerascnn.augment import RandomAffine
@@ -80,7 +81,7 @@ def label_safety(layer, model, data, *, draws=8, seed=0):
     flip 0.5
     none 0.0
     """
-    images, labels, names = _examples(data)
+    images, labels, names = _examples(data, model.output_shape[-1])
     right = _predicted(model, images) == labels
     if not right.any():
         raise InputError(
@@ -108,22 +109,37 @@ def _named(layer):
     return named
 
 
-def _examples(data):
-    """(uint8 images, int labels, class names)."""
+def _examples(data, outputs):
+    """(uint8 images, int labels, class names) for a model of so many outputs."""
     split = getattr(data, "validation", data)
-    if not isinstance(split, tuple):
-        return split.images(np.arange(split.num_photos)), split.labels, split.class_names
+    if isinstance(split, tuple):
+        images, labels = _arrays(split)
+        names = [str(i) for i in range(max(labels.max() + 1, outputs, 2))]
+    else:
+        images, labels = split.images(np.arange(split.num_photos)), split.labels
+        names = split.class_names
+    if outputs != len(names) and (outputs, len(names)) != (1, 2):
+        raise InputError(
+            f"The model has {outputs} output(s) for {len(names)} classes. Pass one with an output "
+            "for each class, or with one for two classes."
+        )
+    return images, labels, names
+
+
+def _arrays(split):
     images, labels = map(np.asarray, split)
     if images.ndim != 4 or images.dtype != np.uint8 or labels.shape != (len(images),):
         raise InputError(
             "Expected (images, labels): uint8 (N, H, W, C) and N ints. "
             f"Received: {images.dtype} {images.shape} and {labels.dtype} {labels.shape}."
         )
-    return images, labels, [str(i) for i in range(labels.max() + 1)]
+    return images, labels
 
 
 def _predicted(model, images):
     scores = model.predict(images.astype(np.float32), batch_size=_BATCH, verbose=0)
+    if scores.shape[-1] == 1:
+        return (scores[:, 0] > 0.5).astype(int)
     return scores.argmax(axis=-1)
 
 

@@ -32,6 +32,8 @@ class SaltAndPepper(ImageAugmentation):
     0.5
     """
 
+    needs_size = True
+
     def __init__(self, rate=(0, 0.05), salt=0.5, **kwargs):
         super().__init__(**kwargs)
         self.rate = rising("rate", rate, 0, 1)

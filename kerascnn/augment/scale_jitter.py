@@ -52,7 +52,9 @@ class ScaleJitter(ResizedCrop):
     def draw(self, draws, height, width):
         xp = draws.xp
         scale = xp.minimum(height, width) / draws.uniform(*self.shorter)
-        tall, broad = (scale * side for side in self.size)
+        tall, broad = (  # rounding may make them larger than the image
+            xp.minimum(scale * side, whole) for side, whole in zip(self.size, (height, width))
+        )
         top, left = (height - tall) * draws.uniform(), (width - broad) * draws.uniform()
         return {"box": xp.stack([top, left, tall, broad], axis=-1)}
 

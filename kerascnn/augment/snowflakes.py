@@ -44,6 +44,8 @@ class Snowflakes(ImageAugmentation):
     (True, True)
     """
 
+    needs_size = True
+
     def __init__(self, flakes=(100, 600), angle=40, streak=(0, 2), **kwargs):
         super().__init__(**kwargs)
         self.flakes = rising("flakes", flakes)

@@ -48,6 +48,8 @@ class Superpixels(ImageAugmentation):
     4
     """
 
+    needs_size = True
+
     def __init__(self, rate=(0.3, 1), segments=200, compactness=30.0, **kwargs):
         super().__init__(**kwargs)
         self.rate = rising("rate", rate, 0, 1)

@@ -86,7 +86,7 @@ class Fitted(keras.layers.Layer):
 
     def call(self, x):
         eager = _numbers(x, self.smallest.value, self.largest.value)
-        if eager:
+        if eager and eager[0].size:
             self._check(*eager)
         return ops.cast(self.transform(ops.cast(x, "float32")), self.compute_dtype)
 

@@ -35,8 +35,8 @@ class Whitening(Fitted):
     Source: Bell and Sejnowski 1997, Vision Research 37(23) (ZCA); Krizhevsky 2009, "Learning
     Multiple Layers of Features from Tiny Images", App. A. Differs: epsilon is relative, not in
     units of the data. The default is that of pylearn2, with which maxout networks were trained on
-    CIFAR-10 (Goodfellow et al. 2013, arXiv:1302.4389): 0.1 after `GlobalContrastNormalization(55)`,
-    where the mean variance is about 1.
+    CIFAR-10 (Goodfellow et al. 2013, arXiv:1302.4389): 0.1 after a contrast
+    normalisation to a norm of 55, which is a mean variance of about 1 in images of 32x32x3.
 
     Args:
         method: "zca" or "pca".

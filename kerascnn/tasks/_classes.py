@@ -15,12 +15,14 @@ def named(classes, least=2):
     if isinstance(classes, numbers.Integral) and not isinstance(classes, bool):
         number, names = int(classes), None
     else:
-        names = tuple(map(str, classes)) if np.ndim(classes) == 1 else ()
+        names = tuple(classes) if np.ndim(classes) == 1 else ()
+        if not all(isinstance(name, str) for name in names):  # an int label would be a position
+            names = ()
         number = len(set(names))
     if number < least or (names and number < len(names)):
         raise InputError(
-            f"`classes` must be an int of at least {least}, or a list of as many different names. "
-            f"Received: classes={classes!r}."
+            f"`classes` must be an int of at least {least}, or a list of as many different names, "
+            f"which are strings. Received: classes={classes!r}."
         )
     return number, names
 

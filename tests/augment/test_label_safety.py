@@ -60,8 +60,29 @@ def test_the_validation_photos_of_a_data_set_are_taken():
     assert {(old, new) for old, new, _ in found.becomes} == {("left", "right"), ("right", "left")}
 
 
+def test_one_probability_of_two_classes():
+    images = np.array([[[[255], [0]]], [[[0], [255]]]] * 50, "uint8")  # the brighter side
+    one = keras.layers.Dense(1, "sigmoid")
+    model = keras.Sequential([keras.Input((1, 2, 1)), keras.layers.Flatten(), one])
+    one.set_weights([np.array([[-1.0], [1.0]]), np.zeros(1)])
+    (found,) = label_safety(RandomAffine("horizontal"), model, (images, [0, 1] * 50), draws=8)
+    assert abs(found.changed - 0.5) < 0.1 and {row[:2] for row in found.becomes} == {
+        ("0", "1"), ("1", "0")
+    }  # fmt: skip
+
+
+def test_labels_of_some_of_the_classes(digits):
+    model, (images, labels) = digits
+    some = labels < 2
+    (found,) = label_safety(AdditiveNoise((0, 1)), model, (images[some], labels[some]), draws=1)
+    assert set(found.by_class) == {"0", "1"} and found.changed < 0.02
+
+
 def test_what_cannot_be_measured(digits):
     model, (images, labels) = digits
+    fewer = keras.Sequential([keras.Input((32, 32, 1)), keras.layers.GlobalMaxPooling2D()])
+    with pytest.raises(InputError, match=r"The model has 1 output\(s\) for 10 classes"):
+        label_safety(AdditiveNoise(), fewer, (images, labels))
     with pytest.raises(InputError, match="none of the 10 photos right"):
         label_safety(AdditiveNoise(), model, (images[:10], (labels[:10] + 1) % 10))
     with pytest.raises(InputError, match="Received: float32"):

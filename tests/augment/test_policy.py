@@ -6,6 +6,7 @@ import pytest
 from PIL import Image, ImageEnhance
 from sklearn.datasets import load_sample_images
 
+from kerascnn.augment import AutoAugment, RandAugment, TrivialAugment, seeds
 from kerascnn.augment._policy import (
     FOURTEEN,
     NAMES,
@@ -35,6 +36,16 @@ CASES = [
     *(("TranslateY", v, affine(1, 0, 0, 0, 1, v)) for v in (17, -20.5)),
     *(("Rotate", v, turned(v)) for v in (30, -135)),
 ]
+
+
+@pytest.mark.parametrize("policy", [RandAugment(), TrivialAugment(), AutoAugment()])
+def test_what_is_beyond_black_and_white_is_cut_off(policy):
+    """A cubic resize leaves such values; they are no places in tables of 256."""
+    images = np.full((8, 4, 4, 3), 100, "float32")
+    images[:, 0, 0], images[:, -1, -1] = -6, 262
+    keys = seeds(0, 0, range(8))
+    inside = policy.augment(images.clip(0, 255), keys)
+    np.testing.assert_array_equal(policy.augment(images, keys), inside)
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,13 @@ def test_the_shorter_side_is_uniform_and_the_crop_inside(height, width):
         np.testing.assert_allclose(np.quantile(where, [0, 0.5, 1]), [0, 0.5, 1], atol=0.02)
 
 
+@pytest.mark.parametrize("height", [55, 111, 224, 419])  # 55 / 100 * 100 is above 55 in float32
+def test_the_whole_image_at_one_scale(height):
+    jitter = augment.ScaleJitter(100, shorter=(100, 100))
+    images = np.full((2, height, height + 13, 3), 7, "uint8")
+    assert (jitter.augment_numpy(images, SEEDS[:2]) == np.full((2, 100, 100, 3), 7)).all()
+
+
 def test_at_rest_it_is_224_of_256():
     photo = load_sample_images().images[0][:300, :450]
     small = Image.fromarray(photo).resize((384, 256), Image.Resampling.BILINEAR)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerascnn import augment
+from kerascnn import InputError, augment
 from kerascnn.augment import ImageAugmentation
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +55,11 @@ COLORS_ONLY = {"FancyPCA", "RandomRGBShift"}  # those that refuse images of one 
 WITH_MASKS = {"CutMoveBlend"}  # held to the same in their own tests
 QUICK = ("ColorJitter", "AreaCrop", "RandomAffine", "SaltAndPepper")  # one of each kind of graph
 
+
+def make(name):
+    return AUGMENTATIONS[name]()
+
+
 every_one = pytest.mark.parametrize("name", AUGMENTATIONS)
 in_graphs = pytest.mark.parametrize(
     "name",
@@ -84,16 +89,41 @@ def photos():
 SEEDS = augment.seeds(3, epoch=2, indices=range(8))
 
 
-def make(name):
-    return AUGMENTATIONS[name]()
-
-
 def numpy(x):
     return keras.ops.convert_to_numpy(x)
 
 
 def levels(a, b):
     return np.abs(numpy(a).astype("float32") - numpy(b).astype("float32"))
+
+
+def of_any_size(layer):
+    """Traces the layer for images of unknown size, in TensorFlow."""
+    tf = pytest.importorskip("tensorflow")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("only TensorFlow's graphs have unknown sizes")
+    signature = [tf.TensorSpec((None, None, None, 3))]
+    call = tf.function(lambda x: layer(x, training=True), signature, autograph=False)
+    return call.get_concrete_function()
+
+
+@in_graphs
+def test_images_of_unknown_size(name, photos):
+    layer = make(name)
+    if layer.needs_size:
+        pytest.skip("it refuses them")
+    images = photos[:2].astype("float32")
+    changed = of_any_size(layer)(keras.ops.convert_to_tensor(images))
+    assert tuple(changed.shape) == tuple(layer.compute_output_shape(images.shape))
+
+
+@pytest.mark.parametrize("name", [name for name in AUGMENTATIONS if make(name).needs_size])
+def test_a_size_that_must_be_known(name):
+    layer = make(name)
+    with pytest.raises(InputError, match=f"{name} takes images of a known size"):
+        of_any_size(layer)
+    with pytest.raises(InputError, match=f"{name} takes images of a known size"):
+        of_any_size(augment.Sequence([layer]))
 
 
 @every_one

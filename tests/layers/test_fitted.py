@@ -108,3 +108,8 @@ def test_other_shapes_are_refused(make):
         adapted(make)(IMAGES[..., :1])
     with pytest.raises(InputError, match="these are the test split"):
         adapted(make, from_arrays(IMAGES, np.arange(60) % 2).test)
+
+
+@every_fitted_layer
+def test_no_images(make):
+    assert adapted(make)(IMAGES[:0]).shape[0] == 0

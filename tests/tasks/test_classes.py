@@ -19,6 +19,13 @@ def test_labels_are_names_or_ints():
     assert multi_label(NAMES).encode(rows).tolist() == rows.tolist()
 
 
+@pytest.mark.parametrize("make", [binary, multi_class, multi_label, ordinal])
+def test_numbers_are_no_names(make):
+    """Labels of 1 and 2 would be positions, not the classes that are called so."""
+    with pytest.raises(InputError, match=r"which are strings. Received: classes=\[1, 2\]"):
+        make([1, 2])
+
+
 def test_answers_are_names_where_there_are_names():
     p = [[0.1, 0.6, 0.3], [0.5, 0.2, 0.3]]
     assert multi_class(NAMES).decide(p).tolist() == ["dog", "cat"]
