@@ -7,7 +7,7 @@ import keras
 from kerascnn._errors import InputError
 from kerascnn._graph import leaves
 
-__all__ = ["has_batch_norm", "recalibrate_batch_norm"]
+__all__ = ["batch_count", "has_batch_norm", "recalibrate_batch_norm", "refuse_endless"]
 
 
 def has_batch_norm(model):
@@ -33,13 +33,13 @@ def recalibrate_batch_norm(model, data, steps=None):
         model: `keras.Model`.
         data: batches: a `keras.utils.PyDataset` such as `data.train`, or an iterable; each is the
             inputs, or a tuple that begins with them.
-        steps: int, how many batches, or None for all.
+        steps: int, how many batches, or None for all; data without an end needs it.
 
     Returns:
         int, the number of batches used.
 
     Raises:
-        InputError: there was no batch.
+        InputError: there was no batch, or the data has no end and `steps` is None.
 
     >>> import numpy as np
     >>> model = keras.Sequential([keras.Input((1,)), keras.layers.BatchNormalization()])
@@ -48,6 +48,7 @@ def recalibrate_batch_norm(model, data, steps=None):
     >>> [float(v[0]) for v in model.layers[0].non_trainable_variables]
     [4.0, 1.0]
     """
+    refuse_endless(data, steps)
     layers = _layers(model)
     momenta = [layer.momentum for layer in layers]
     count = 0
@@ -65,9 +66,38 @@ def recalibrate_batch_norm(model, data, steps=None):
     return count
 
 
+def batch_count(data):
+    """How many batches there are, or None where that is not known or there is no end.
+
+    >>> batch_count([1, 2]), batch_count(iter([1, 2]))
+    (2, None)
+    """
+    if isinstance(data, keras.utils.PyDataset):
+        return data.num_batches
+    try:
+        return len(data)
+    except TypeError:  # a generator, or a tf.data.Dataset of unknown size
+        return None
+
+
+def refuse_endless(data, steps):
+    """Data that is known to have no end needs a number of steps."""
+    if steps is not None:
+        return
+    if isinstance(data, keras.utils.PyDataset):
+        is_endless = data.num_batches is None
+    else:  # a tf.data.Dataset says -1
+        is_endless = hasattr(data, "cardinality") and int(data.cardinality()) == -1
+    if is_endless:
+        raise InputError(
+            "data has no end, so pass steps (in fit: steps_per_epoch), how many batches to use."
+        )
+
+
 def _batches(data):
     if isinstance(data, keras.utils.PyDataset):  # iterating over one would not end
-        return (data[index] for index in range(data.num_batches))
+        count = data.num_batches
+        return (data[i] for i in (itertools.count() if count is None else range(count)))
     return iter(data)
 
 

@@ -48,3 +48,33 @@ def test_frozen_layers_keep_theirs():
 def test_no_batch_is_refused():
     with pytest.raises(kc.InputError, match="no batches"):
         recalibrate_batch_norm(network(), [])
+
+
+class Endless(keras.utils.PyDataset):
+    num_batches = None
+
+    def __getitem__(self, index):
+        return (IMAGES[index % 5 * 4 :][:4, ..., None],)
+
+
+def endless_dataset():
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensor_slices(IMAGES[..., None]).batch(4).repeat()
+
+
+ENDLESS = [Endless]
+if keras.backend.backend() == "tensorflow":
+    ENDLESS.append(endless_dataset)
+
+
+@pytest.mark.parametrize("make", ENDLESS)
+def test_data_without_an_end_needs_steps(make):
+    model, whole = network(), keras.models.clone_model(network())
+    whole.set_weights(model.get_weights())
+    assert recalibrate_batch_norm(model, make(), steps=5) == 5
+    recalibrate_batch_norm(whole, [IMAGES[i : i + 4, ..., None] for i in range(0, 20, 4)])
+    for found, expected in zip(model.get_weights(), whole.get_weights()):
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    with pytest.raises(kc.InputError, match="data has no end, so pass steps"):
+        recalibrate_batch_norm(model, make())

@@ -58,9 +58,13 @@ def set_scales(model, factors):
 
 
 def schedules_of(model):
-    """The schedules that rates of the model follow."""
-    found = [_schedule(part) for part in optimizers_of(model)]
-    return [schedule for schedule in found if schedule is not None]
+    """[(schedule, the step it is at)] of the rates of the model that follow one."""
+    found = [(_schedule(part), part) for part in optimizers_of(model)]
+    return [
+        (schedule, int(keras.ops.convert_to_numpy(part._iterations)))  # `iterations` counts updates
+        for schedule, part in found
+        if schedule is not None
+    ]
 
 
 def optimizers_of(model):

@@ -18,11 +18,11 @@ __all__ = [
 
 
 def refuse_unbuilt(model):
-    """What is to be put back must be there."""
+    """What is to be kept or changed from the begin on must be there."""
     if not model.built:
         raise InputError(
-            "The model has no weights before its first batch, so none can be kept. Begin it "
-            "with keras.Input(shape), or call model.build(shape) before fit."
+            "The model has no weights before its first batch, but this callback needs them. Begin "
+            "it with keras.Input(shape), or call model.build(shape) before fit."
         )
 
 

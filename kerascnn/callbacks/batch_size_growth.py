@@ -91,6 +91,8 @@ class BatchSizeGrowth(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None:
+            for name, value in self._logs.items():  # missing if `fit` stopped while batches waited
+                logs.setdefault(name, ops.convert_to_numpy(value).tolist())
             log_rates(self.model, logs)
         self._let_go()
 
@@ -113,7 +115,7 @@ class BatchSizeGrowth(keras.callbacks.Callback):
                 raise
             self._is_last = True
         if len(self._waiting) < self._times and not self._is_last:
-            return (self._logs, *state) if state else self._logs
+            return ({}, *state) if state else {}  # no step, so no loss to be judged
         joined = keras.tree.map_structure(_concatenated, *self._waiting)
         self._waiting = []
         result = self._train(*state, _iterator(joined))

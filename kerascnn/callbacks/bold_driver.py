@@ -5,7 +5,7 @@ import keras
 from kerascnn._errors import InputError
 from kerascnn.callbacks._monitor import Monitor
 from kerascnn.callbacks._scaling import log_rates, scale_rates, schedules_of
-from kerascnn.callbacks._values import restore, snapshot
+from kerascnn.callbacks._values import refuse_unbuilt, restore, snapshot
 
 __all__ = ["BoldDriver"]
 
@@ -27,8 +27,8 @@ class BoldDriver(keras.callbacks.Callback):
         mode: "auto", "min" or "max".
 
     Raises:
-        InputError: an argument is outside its range; from `fit`, `monitor` is not in the logs or
-            the rate follows a schedule.
+        InputError: an argument is outside its range; from `fit`, `monitor` is not in the logs, the
+            rate follows a schedule, or the model is not built (for "val_..." it may be).
 
     >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     >>> model.compile(keras.optimizers.SGD(0.001), "mse")
@@ -67,11 +67,14 @@ class BoldDriver(keras.callbacks.Callback):
                 "BoldDriver sets the learning rate itself, but the optimiser follows a schedule. "
                 "Compile with a number."
             )
+        self._from_begin = not self._monitor.name.startswith("val_")
+        if self._from_begin:
+            refuse_unbuilt(self.model)
         self._best = self._measured = self._begin = None
         self._seen = False
 
     def on_epoch_begin(self, epoch, logs=None):
-        if not self._monitor.name.startswith("val_"):
+        if self._from_begin:
             self._begin = snapshot(self.model)
 
     def on_epoch_end(self, epoch, logs=None):

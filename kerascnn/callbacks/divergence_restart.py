@@ -78,7 +78,9 @@ class DivergenceRestart(keras.callbacks.Callback):
         self._good = self._good or self._begin
 
     def on_train_batch_end(self, batch, logs=None):
-        loss, self._diverged = float((logs or {}).get("loss", 0.0)), None
+        if "loss" not in (logs or {}):  # `BatchSizeGrowth` waits for batches to join
+            return
+        loss, self._diverged = float(logs["loss"]), None
         if not np.isfinite(loss):
             # Infinite, not NaN: `EarlyStopping` takes the first value it sees for the best.
             self._diverged = dict(logs, loss=float("inf"))

@@ -1,6 +1,7 @@
 """Watches a training and says, once each, what goes wrong in it."""
 
 import dataclasses
+import functools
 import logging
 import numbers
 
@@ -122,12 +123,8 @@ class Doctor(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self._step += 1
-        loss = float((logs or {}).get("loss", 0.0))
-        if self._start is None:
-            self._judge_start(loss)
-        self._judge(training.step_loss(loss, self._start, self._chance))
-        if self._before is not None and np.isfinite(loss):
-            self._look_at(kernels_of(self.model))
+        if logs:  # none while `BatchSizeGrowth` waits: then no weight has changed
+            self._judge_step(logs)
         self._before = None
 
     def on_epoch_end(self, epoch, logs=None):
@@ -187,6 +184,15 @@ class Doctor(keras.callbacks.Callback):
 
     # --- judgement ---------------------------------------------------------------------------
 
+    def _judge_step(self, logs):
+        loss = float(logs.get("loss", 0.0))
+        if "loss" in logs:
+            if self._start is None:
+                self._judge_start(loss)
+            self._judge(training.step_loss(loss, self._start, self._chance))
+        if self._before is not None and np.isfinite(loss):
+            self._look_at(kernels_of(self.model))
+
     def _judge_start(self, loss):
         self._start = loss
         if self._chance is not None and loss > self._chance:  # perhaps by its penalties
@@ -236,12 +242,15 @@ def _batches(data):
     if isinstance(data, tuple | list):
         return _cut(data), None
     if hasattr(data, "batch") and hasattr(data, "num_batches"):
-        first, last = data.batch(0, 0), data.batch(0, data.num_batches - 1)
+        read = functools.partial(data.batch, 0)
     elif hasattr(data, "num_batches") and hasattr(data, "__getitem__"):
-        first, last = data[0], data[data.num_batches - 1]
+        read = data.__getitem__
     else:
         return _cut(next(iter(data))), None
-    labels = [part[1] for part in (first, last)]
+    first = read(0)
+    if data.num_batches is None:  # it has no last one
+        return _cut(first), None
+    labels = [part[1] for part in (first, read(data.num_batches - 1))]
     return _cut(first), labels if all(hasattr(y, "shape") for y in labels) else None
 
 

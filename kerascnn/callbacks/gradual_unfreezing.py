@@ -4,7 +4,7 @@ import keras
 
 from kerascnn._errors import InputError, one_of
 from kerascnn._graph import leaves
-from kerascnn.callbacks._values import fresh_optimizer
+from kerascnn.callbacks._values import fresh_optimizer, refuse_unbuilt
 
 __all__ = ["GradualUnfreezing"]
 
@@ -33,8 +33,8 @@ class GradualUnfreezing(keras.callbacks.Callback):
         every_epochs: int >= 1, length of each phase; the last one goes on.
 
     Raises:
-        InputError: an argument is outside its range; from `fit`, there is no such layer, or the
-            boundaries do not go towards the beginning.
+        InputError: an argument is outside its range; from `fit`, the model is not built, there is
+            no such layer, or the boundaries do not go towards the beginning.
 
     >>> layers = [keras.layers.Dense(1, name=name) for name in ("first", "second", "third")]
     >>> model = keras.Sequential([keras.Input((1,)), *layers])
@@ -70,6 +70,7 @@ class GradualUnfreezing(keras.callbacks.Callback):
                     _train(part, True)
 
     def on_train_begin(self, logs=None):
+        refuse_unbuilt(self.model)
         names = [layer.name for layer in self.model.layers]
         self._starts = [
             0 if name is None else names.index(one_of(name, names, "layer"))

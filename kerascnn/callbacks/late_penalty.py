@@ -6,6 +6,7 @@ import keras
 
 from kerascnn._errors import InputError
 from kerascnn._kernels import kernels
+from kerascnn.callbacks._values import refuse_unbuilt
 
 __all__ = ["LatePenalty"]
 
@@ -26,7 +27,8 @@ class LatePenalty(keras.callbacks.Callback):
         regularizer: a `keras.regularizers.Regularizer` or its name.
 
     Raises:
-        InputError: `start_epoch` is no such int, or there is no such regulariser.
+        InputError: `start_epoch` is no such int, or there is no such regulariser; from `fit`, the
+            penalty begins before the first batch of a model that is not built.
 
     >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     >>> model.compile("sgd", "mse")
@@ -60,6 +62,7 @@ class LatePenalty(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         if epoch >= self._start_epoch and not self._on:
+            refuse_unbuilt(self.model)
             self._on = True
             for kernel in kernels(self.model).values():
                 kernel.regularizer = _Late(self._regularizer, kernel.regularizer)

@@ -86,23 +86,27 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         self._optimizer = copied(self.model.optimizer.variables)
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._sum, self._seen = 0.0, 0
+        self._sum = self._seen = 0.0
 
     def on_train_batch_begin(self, batch, logs=None):
         self.model.optimizer.learning_rate = self._planned[len(self.rates)]
 
     def on_train_batch_end(self, batch, logs=None):
-        self._seen += 1  # Keras reports the epoch's mean so far
-        total = float(logs["loss"]) * self._seen
-        self.losses = np.append(self.losses, total - self._sum)
+        self.losses = np.append(self.losses, self._own_loss(float(logs["loss"])))
         self.rates = np.append(self.rates, self._planned[len(self.rates)])
-        self._sum = total
         losses = _smoothed(self.losses)
         if not np.isfinite(losses[-1]):
             self.rates, self.losses = self.rates[:-1], self.losses[:-1]
             self.model.stop_training = True
         elif losses[-1] > _DIVERGED * losses.min() or len(self.rates) == len(self._planned):
             self.model.stop_training = True
+
+    def _own_loss(self, mean):
+        """That of the step: Keras reports the mean over the epoch's samples so far."""
+        counts = [getattr(m, "count", 0.0) for m in self.model.metrics if m.name == "loss"]
+        seen, before = sum(float(keras.ops.convert_to_numpy(count)) for count in counts), self._sum
+        size, self._seen, self._sum = seen - self._seen, seen, mean * seen
+        return (self._sum - before) / size if size else mean  # one's own `train_step` may not count
 
     def on_train_end(self, logs=None):
         assign(self.model.variables, self._weights)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from kerascnn._errors import InputError, NonFiniteError
+from kerascnn.callbacks._position import knows_its_position
 from kerascnn.callbacks._state import variables
 from kerascnn.callbacks._values import assign, copied
 
@@ -32,7 +33,8 @@ class NaNWatch(keras.callbacks.Callback):
 
     Args:
         data: the training data, e.g. `data.train` or `resume.data`, if it has
-            `batch(epoch, index)`; None finds the layer by its weights alone.
+            `num_batches` and `batch(epoch, index)`; with other data or None the layer is found by
+            its weights alone.
         every_steps: int >= 1. Steps between looks at all weights. At 1 the copies cost about a
             fifth of a step of LeNet-5, at 100 below a hundredth (recipes/RESULTS.md).
 
@@ -53,7 +55,7 @@ class NaNWatch(keras.callbacks.Callback):
         super().__init__()
         if not isinstance(every_steps, numbers.Integral) or every_steps < 1:
             raise InputError(f"every_steps must be an int >= 1. Received: {every_steps!r}.")
-        self._batch = getattr(data, "batch", None)
+        self._batch = data.batch if knows_its_position(data) else None
         self._every_steps = every_steps
         self._kept = self._moving = None
 

@@ -4,7 +4,12 @@ import logging
 
 import keras
 
-from kerascnn._batch_norm import has_batch_norm, recalibrate_batch_norm
+from kerascnn._batch_norm import (
+    batch_count,
+    has_batch_norm,
+    recalibrate_batch_norm,
+    refuse_endless,
+)
 from kerascnn._errors import InputError
 from kerascnn.callbacks._scaling import log_rates
 from kerascnn.callbacks._values import assign, copied
@@ -29,14 +34,16 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
 
     Args:
         start_epoch: int >= 0, epochs that are not averaged.
-        data: training batches, e.g. `data.train`; needed if the model has batch normalisation.
+        data: training batches, e.g. `data.train`; needed if the model has batch normalisation. Of
+            data whose length is not known, as many batches count as an epoch of `fit` has.
         every_epochs: int >= 1.
 
     Attributes:
         num_averaged: int, how many weights are in the mean.
 
     Raises:
-        InputError: an argument is outside its range; from `fit`, `data` is missing.
+        InputError: an argument is outside its range; from `fit`, `data` is missing, or neither
+            it nor an epoch has a known end.
 
     >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
     >>> model.compile("sgd", "mse")
@@ -70,6 +77,8 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
                 "The model has batch normalisation, whose statistics do not fit averaged weights. "
                 "Pass the training data: StochasticWeightAveraging(..., data=data.train)."
             )
+        if has_batch_norm(self.model):
+            refuse_endless(self._data, self._steps())
         epochs = self.params.get("epochs")
         if epochs is not None and self.start_epoch + self.every_epochs > epochs:
             raise InputError(
@@ -105,4 +114,8 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
             return
         assign(self.model.trainable_variables, self._mean)
         if has_batch_norm(self.model):
-            recalibrate_batch_norm(self.model, self._data)
+            recalibrate_batch_norm(self.model, self._data, self._steps())
+
+    def _steps(self):
+        """How many batches the statistics are of; None is all."""
+        return self.params.get("steps") if batch_count(self._data) is None else None

@@ -167,3 +167,25 @@ def test_several_steps_at_once_are_refused():
         compiled(steps_per_execution=2).fit(
             {"x": X}, Y, callbacks=[BatchSizeGrowth([1])], verbose=0
         )
+
+
+class StopAt(keras.callbacks.Callback):
+    def __init__(self, step):
+        super().__init__()
+        self.step, self.seen = step, []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen.append(set(logs))
+        self.model.stop_training |= batch == self.step
+
+
+def test_a_batch_that_waits_has_no_logs_and_an_epoch_that_ends_there_has():
+    """The fourth batch of each four trains."""
+    model, stop = compiled(), StopAt(5)
+    history = model.fit(
+        {"x": X}, Y, batch_size=4, initial_epoch=1, epochs=2, verbose=0,
+        callbacks=[BatchSizeGrowth([1], 4), stop],
+    ).history  # fmt: skip
+    assert [bool(names) for names in stop.seen] == [False, False, False, True, False, False]
+    assert history.keys() == {"loss", "mae", "learning_rate"} and history["loss"][0] > 0
+    assert type(history["mae"][0]) is float

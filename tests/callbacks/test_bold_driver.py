@@ -48,3 +48,14 @@ def test_a_schedule_is_refused():
     model = compiled(keras.optimizers.schedules.CosineDecay(0.1, 9))
     with pytest.raises(kc.InputError, match="follows a schedule. Compile with a number"):
         model.fit(X, X, callbacks=[BoldDriver()], verbose=0)
+
+
+def test_a_model_without_weights_before_its_first_batch():
+    """What is measured at an epoch's end has its weights then."""
+    model = keras.Sequential([keras.layers.Dropout(0.1), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(kc.InputError, match="no weights before its first batch"):
+        model.fit(X, X, callbacks=[BoldDriver("loss")], verbose=0)
+    driver = BoldDriver("val_loss")
+    history = model.fit(X, X, validation_data=(X, X), epochs=2, callbacks=[driver], verbose=0)
+    assert len(history.history["learning_rate"]) == 2

@@ -86,3 +86,24 @@ def test_no_end_is_an_error():
 def test_bad_input(options):
     with pytest.raises(kc.InputError, match="limit above 1"):
         DivergenceRestart(**options)
+
+
+def test_beside_larger_batches_waiting_is_no_loss_of_zero():
+    model, restart = compiled(0.01), DivergenceRestart()
+    model.fit(
+        X, 2 * X, batch_size=8, initial_epoch=2, epochs=4, verbose=0,
+        callbacks=[kc.callbacks.BatchSizeGrowth([1], 2), restart],
+    )  # fmt: skip
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
+
+
+def test_beside_larger_batches_a_loss_is_judged_once():
+    """4 of 8 batches are joined, and the first 32 rows spoil the weights."""
+    model, x = compiled(0.1), X.copy()
+    x[:32] = 1e30
+    restart = DivergenceRestart()
+    history = model.fit(
+        x, X, batch_size=8, initial_epoch=1, epochs=2, shuffle=False, verbose=0,
+        callbacks=[kc.callbacks.BatchSizeGrowth([1], 4), restart],
+    ).history  # fmt: skip
+    assert history["learning_rate"] == [pytest.approx(0.01)]

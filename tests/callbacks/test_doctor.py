@@ -106,6 +106,21 @@ def dataset():
     return tf.data.Dataset.from_tensor_slices((FLOATS, LABELS)).batch(8)
 
 
+class Endless(keras.utils.PyDataset):
+    num_batches = None
+
+    def __getitem__(self, index):
+        return Batches()[index % 5]
+
+
+def test_data_without_an_end():
+    """Its last batch cannot be compared with its first."""
+    doctor = Doctor(Endless())
+    network().fit(Endless(), steps_per_epoch=3, callbacks=[doctor], shuffle=False, verbose=0)
+    assert "dead ReLUs" in checks(doctor.diagnosis, "fine")
+    assert "order" not in {finding.check for finding in doctor.diagnosis}
+
+
 def test_a_run_that_was_killed_remembers(tmp_path):
     """What it found, said and counted is what it would be without the kill."""
 
@@ -184,3 +199,17 @@ def test_weights_near_the_largest_number_are_a_rate_too_high():
     """Their squares are infinite, which is no reason to stop with a warning of NumPy's."""
     doctor = fitted(network(rate=1e30), Doctor((FLOATS, LABELS)), epochs=2)
     assert {"loss", "weights", "update ratio"} & checks(doctor.diagnosis, "problem")
+
+
+def test_beside_larger_batches_waiting_is_no_loss_of_zero():
+    """5 steps, of which the second and fourth train on two batches and the fifth on one."""
+    model, growth = network(), kc.callbacks.BatchSizeGrowth([1], 2)
+    doctor = Doctor(every_steps=1)
+    model.fit(
+        FLOATS, LABELS, batch_size=8, initial_epoch=1, epochs=3, callbacks=[doctor, growth],
+        verbose=0,
+    )  # fmt: skip
+    state = doctor.get_state()
+    assert state["start"] > 0.5 and state["step"] == 10
+    assert len(state["ratios"]) == 6 and min(state["ratios"]) > 0
+    assert not {"loss at start", "loss"} & checks(doctor.diagnosis, "problem", "warning")

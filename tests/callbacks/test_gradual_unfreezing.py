@@ -145,3 +145,11 @@ def test_bad_input(make, message):
 def test_bad_boundaries(boundaries, message):
     with pytest.raises(kc.InputError, match=message):
         compiled().fit(X, Y, callbacks=[GradualUnfreezing(boundaries)], verbose=0)
+
+
+def test_a_model_without_weights_before_its_first_batch():
+    model = keras.Sequential([keras.layers.Dropout(0.1), keras.layers.Dense(1, name="head")])
+    model.compile("sgd", "mse")
+    with pytest.raises(kc.InputError, match="no weights before its first batch"):
+        model.fit(X, Y, callbacks=[GradualUnfreezing(["head", None])], verbose=0)
+    assert all(layer.trainable for layer in model.layers)

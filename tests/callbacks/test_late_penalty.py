@@ -118,3 +118,23 @@ def test_the_same_on_jax():
 def test_bad_arguments(arguments, message):
     with pytest.raises(InputError, match=message):
         LatePenalty(*arguments)
+
+
+@pytest.mark.parametrize("inner", [False, True], ids=["nothing", "a part"])
+def test_a_model_without_weights_before_its_first_batch(inner):
+    layers = [keras.layers.Dropout(0.1), keras.layers.Dense(1)]
+    if inner:
+        layers.insert(1, keras.Sequential([keras.Input((6,)), keras.layers.Dense(4)]))
+    model = keras.Sequential(layers)
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    with pytest.raises(InputError, match="no weights before its first batch"):
+        fit(model, LatePenalty(0))
+    losses = fit(model, LatePenalty(2, L1(0.7)))
+    assert losses[2] > losses[1]
+
+
+def test_a_later_start_finds_the_weights_that_the_first_batch_made():
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    losses = fit(model, LatePenalty(1, L1(0.7)), epochs=2)
+    assert losses[1] - losses[0] == pytest.approx(0.7 * abs(model.get_weights()[0]).sum(), rel=1e-4)

@@ -54,6 +54,42 @@ def test_losses_are_those_of_the_steps():
     np.testing.assert_allclose(test.losses, losses, rtol=1e-3)
 
 
+def test_a_smaller_last_batch():
+    """The mean that Keras reports counts samples: 8 of loss 1, then 1 of loss 4."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    model.compile("sgd", "mse")
+    model.set_weights([np.ones((1, 1))])
+    x, test = np.array([1.0] * 8 + [2.0])[:, None], LearningRateRangeTest(1e-9, 1e-8, 10)
+    model.fit(x, 0 * x, batch_size=8, epochs=5, callbacks=[test], shuffle=False, verbose=0)
+    np.testing.assert_allclose(test.losses, [1.0, 4.0] * 5, rtol=1e-4)
+
+
+class OwnStep(keras.Model):
+    """Reports the loss of each step, and no mean."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(1, use_bias=False)
+
+    def call(self, x):
+        return self.dense(x)
+
+    def train_step(self, data):
+        x, y = data
+        return {"loss": keras.ops.mean(keras.ops.square(self(x) - y))}
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="its train_step")
+def test_a_step_that_reports_its_own_loss():
+    model, x = OwnStep(), np.array([1.0] * 8 + [2.0])[:, None]
+    model.compile("sgd", "mse")
+    model(x)
+    model.set_weights([np.ones((1, 1))])
+    test = LearningRateRangeTest(1e-9, 1e-8, 10)
+    model.fit(x, 0 * x, batch_size=8, epochs=5, callbacks=[test], shuffle=False, verbose=0)
+    np.testing.assert_allclose(test.losses, [1.0, 4.0] * 5, rtol=1e-4)
+
+
 def test_a_scaled_loss():
     """As in mixed_float16, where Keras wraps the optimiser."""
     sgd = keras.optimizers.SGD(0.5)

@@ -233,6 +233,23 @@ def test_a_checkpoint_holds_the_weights_once(data, tmp_path):
     assert sizes[1] - sizes[0] < 500
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tf.data")
+@pytest.mark.parametrize("resumed", [False, True])
+def test_data_that_cannot_be_asked_for_a_batch(tmp_path, resumed):
+    """A `tf.data.Dataset` has a `batch` too, which is something else."""
+    import tensorflow as tf
+
+    data = tf.data.Dataset.from_tensor_slices((np.ones((9, 2)), np.ones(9))).batch(1)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="last")])
+    model.compile(keras.optimizers.SGD(1e30), "mse")
+    callback, told = NaNWatch(data), "The loss is infinite in epoch 1, step 2"
+    if resumed:
+        callback, told = Resume(tmp_path, callbacks=[callback]), "There is no checkpoint yet"
+    with pytest.raises(NonFiniteError, match=told):
+        model.fit(data, callbacks=[callback], shuffle=False, verbose=0)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
 @pytest.mark.parametrize("every_steps", [0, -1, 1.5, "epoch"])
 def test_bad_arguments(every_steps):
     with pytest.raises(InputError, match="every_steps must be an int >= 1"):

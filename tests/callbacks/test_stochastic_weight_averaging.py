@@ -1,5 +1,7 @@
 """The mean is the mean, and its batch normalisation fits it."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -71,3 +73,67 @@ def test_the_mean_begins_anew_where_other_layers_begin_to_train(caplog):
     for i, variable in enumerate(model.trainable_variables):
         mean = np.mean([weights.seen[epoch][i] for epoch in (2, 3, 4)], axis=0)
         np.testing.assert_allclose(variable, mean, rtol=1e-5)
+
+
+class Endless(keras.utils.PyDataset):
+    """The batches of `data()`, over and over."""
+
+    num_batches = None
+
+    def __init__(self):
+        super().__init__()
+        self.source, self.read = data(), 0
+
+    def __getitem__(self, index):
+        self.read += 1
+        assert self.read < 50  # else a test that fails would not end
+        return self.source[index % self.source.num_batches]
+
+
+def generated():
+    endless = Endless()
+    return (endless[index] for index in itertools.count())
+
+
+def dataset():
+    import tensorflow as tf
+
+    source = data()
+    batches = [source[index] for index in range(source.num_batches)]
+    parts = [np.concatenate(part) for part in zip(*batches)]
+    return tf.data.Dataset.from_tensor_slices(tuple(parts)).batch(8).repeat()
+
+
+ENDLESS = [Endless, generated]
+if keras.backend.backend() == "tensorflow":
+    ENDLESS.append(dataset)
+
+
+@pytest.mark.parametrize("make", ENDLESS)
+def test_data_without_an_end(make):
+    """The statistics are those of as many batches as an epoch has."""
+    model = compiled()
+    average = StochasticWeightAveraging(1, make())
+    model.fit(data(), epochs=2, callbacks=[average], verbose=0)
+    found = model.layers[-2].get_weights()[2:]
+    assert recalibrate_batch_norm(model, make(), steps=5) == 5
+    np.testing.assert_array_equal(found, model.layers[-2].get_weights()[2:])
+
+
+def test_all_of_the_data_counts_however_few_steps_an_epoch_has():
+    model = compiled()
+    average = StochasticWeightAveraging(0, data())
+    model.fit(data(), steps_per_epoch=2, callbacks=[average], verbose=0)
+    found = model.layers[-2].get_weights()[2:]
+    assert recalibrate_batch_norm(model, data()) == 5
+    np.testing.assert_array_equal(found, model.layers[-2].get_weights()[2:])
+
+
+def test_neither_the_data_nor_an_epoch_has_a_known_end():
+    with pytest.raises(kc.InputError, match="data has no end"):
+        compiled().fit(
+            (batch for batch in [data()[0]]),
+            callbacks=[StochasticWeightAveraging(0, Endless())],
+            shuffle=False,
+            verbose=0,
+        )
