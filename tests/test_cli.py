@@ -24,6 +24,7 @@ from PIL import Image
 import kerascnn
 from kerascnn import cli
 from kerascnn.cli import searching
+from kerascnn.cli._options import print_json
 from kerascnn.transfer import list_backbones, load_run
 from kerascnn.transfer._scores import scores
 from tests.transfer.conftest import SHAPES, draw_photos, draw_shape
@@ -307,6 +308,17 @@ def test_a_class_that_is_never_predicted_has_no_precision(monkeypatch, kerascnn_
         "cat        50.0%  100.0%  66.7%       1",
         "dog                 0.0%   0.0%       1",
     ]
+
+
+def test_json_has_null_for_what_is_no_number(capsys):
+    nan, infinity = float("nan"), float("inf")
+    print_json({"score": nan, "best": (1, np.float64("nan")), "rows": [{"loss": -infinity}]})
+
+    def refuse(text):
+        raise ValueError(text)
+
+    found = json.loads(capsys.readouterr().out, parse_constant=refuse)
+    assert found == {"score": None, "best": [1, None], "rows": [{"loss": None}]}
 
 
 def test_extract(photos, tmp_path, kerascnn_command):

@@ -1,6 +1,7 @@
 """Arguments that several commands share, and how they print JSON."""
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -43,5 +44,20 @@ Seed = Annotated[int, typer.Option(help="Repeats the split, the order and the vi
 
 
 def print_json(value):
-    """One document on stdout; what JSON has no form for, as text."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    """One document on stdout; NaN and infinities as null, what else JSON has no form for as text.
+
+    >>> print_json({"score": float("nan"), "epoch": 3})
+    {
+      "score": null,
+      "epoch": 3
+    }
+    """
+    typer.echo(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str))
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

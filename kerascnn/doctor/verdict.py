@@ -9,6 +9,8 @@ from kerascnn.doctor._finding import Diagnosis, Finding
 
 __all__ = ["after_training", "chance_loss"]
 
+_MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")  # reductions of Keras
+
 
 def after_training(history, *, chance=None, best_kept=False):
     """What the curves of a training say, with the numbers behind it and what to do next.
@@ -93,12 +95,16 @@ def after_training(history, *, chance=None, best_kept=False):
 def chance_loss(model):
     """The loss of guessing without knowledge, or None if the model's loss is no crossentropy.
 
+    None also for one that is no mean over the samples, as with `reduction="sum"`.
+
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(10, "softmax")])
     >>> model.compile("sgd", "sparse_categorical_crossentropy")
     >>> round(chance_loss(model), 3)
     2.303
     """
     loss = getattr(model, "loss", None)
+    if getattr(loss, "reduction", "mean") not in _MEANS:
+        return None
     name = loss if isinstance(loss, str) else getattr(loss, "name", None)
     name = (name or getattr(loss, "__name__", "")).lower().replace("_", "")
     if name.endswith("binarycrossentropy"):

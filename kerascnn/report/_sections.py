@@ -135,7 +135,9 @@ def _diagnosis(run):
 
 def _confusion(run):
     """The matrix with the share of each row, or None if it is too large; and the worst pairs."""
-    matrix = [[int(count) for count in row] for row in run["confusion"]]
+    import numpy as np  # only here: the rest of a page needs none
+
+    matrix = run["confusion"]
     names = run.get("class_names") or [str(i) for i in range(len(matrix))]
     if any(len(row) != len(names) for row in [matrix, *matrix]):
         raise InputError(
@@ -143,21 +145,30 @@ def _confusion(run):
             f"{len(names)} class names. Received: {len(matrix)} rows of lengths "
             f"{sorted({len(row) for row in matrix})}."
         )
-    totals = [sum(row) or 1 for row in matrix]
-    pairs = [
-        {"true": names[i], "predicted": names[j], "count": count, "share": count / totals[i]}
-        for i, row in enumerate(matrix)
-        for j, count in enumerate(row)
-        if count and i != j
-    ]
-    pairs.sort(key=lambda pair: (-pair["count"], -pair["share"]))
+    counts = np.asarray(matrix).astype("int64").reshape(len(names), len(names))
+    totals = np.maximum(counts.sum(axis=1), 1)
+    true, predicted = np.nonzero(counts)
+    wrong = true != predicted
+    true, predicted = true[wrong], predicted[wrong]
+    count = counts[true, predicted]
+    share = count / totals[true]
     small = len(names) <= MAX_MATRIX_CLASSES
-    # The square root of the share keeps a rare confusion visible.
-    rows = [
-        (name, [(count, (count / total) ** 0.5) for count in row])
-        for name, row, total in zip(names, matrix, totals)
+    worst = np.lexsort((-share, -count))[: 5 if small else 30]
+    pairs = [
+        {
+            "true": names[true[i]],
+            "predicted": names[predicted[i]],
+            "count": int(count[i]),
+            "share": float(share[i]),
+        }
+        for i in worst
     ]
-    return {"names": names, "rows": rows if small else None, "pairs": pairs[: 5 if small else 30]}
+    rows = None
+    if small:  # the square root of the share keeps a rare confusion visible
+        roots = np.sqrt(counts / totals[:, None])
+        cells = zip(names, counts.tolist(), roots.tolist())
+        rows = [(name, list(zip(row, root))) for name, row, root in cells]
+    return {"names": names, "rows": rows, "pairs": pairs}
 
 
 def _per_class(run):

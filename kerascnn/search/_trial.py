@@ -27,6 +27,7 @@ __all__ = [
     "best_epoch",
     "forget",
     "load_weights",
+    "numbers",
     "run",
     "trial_folder",
 ]
@@ -156,7 +157,7 @@ def _scored(results, objective):
         results, epoch = best_epoch(rows, objective)
     elif not isinstance(results, dict):
         results = {objective.name: results}
-    metrics = {name: float(value) for name, value in results.items() if _is_number(value)}
+    metrics = numbers(results)
     if not objective.has_value(metrics):
         raise InputError(
             f"`fit` gives no {objective.name}, only {', '.join(metrics) or 'nothing'}: choose an "
@@ -180,6 +181,15 @@ def _better(objective, row, best):
     return objective.better_than(value, other) or (math.isnan(other) and not math.isnan(value))
 
 
+def numbers(logs):
+    """{metric: float}, without those that are no single number, as a score for each class.
+
+    >>> numbers({"loss": 1, "f1_score": [0.5, 0.7]})
+    {'loss': 1.0}
+    """
+    return {name: float(value) for name, value in logs.items() if _is_number(value)}
+
+
 def _is_number(value):
     try:
         float(value)
@@ -199,7 +209,7 @@ class _Watch(keras.callbacks.Callback):
         self._partial = folder / BEST_SO_FAR
 
     def on_epoch_end(self, epoch, logs=None):
-        row = {name: float(value) for name, value in (logs or {}).items()}
+        row = numbers(logs or {})
         self.epochs.append(row)
         if self.model is self.built and self.objective.has_value(row):
             self._keep_best(row)

@@ -6,6 +6,7 @@ import numpy as np
 
 from kerascnn._errors import InputError
 from kerascnn.data import folding
+from kerascnn.search._trial import numbers
 
 __all__ = ["CrossValidation"]
 
@@ -85,8 +86,9 @@ class CrossValidation(keras_tuner.HyperModel):
     def fit(self, hp, model, *args, callbacks=(), **options):
         """Train a model for each fold: a dict of the metrics' means.
 
-        Beside the mean of each metric, `val_accuracy_std` is the spread of the objective over the
-        folds (divisor: folds - 1), `val_accuracy_fold0`, ... what each fold has.
+        Only metrics that are one number count. Beside the mean of each, `val_accuracy_std` is the
+        spread of the objective over the folds (divisor: folds - 1), `val_accuracy_fold0`, ... what
+        each fold has.
 
         `model` trains on fold 0, and it alone with `callbacks`, which may save it; it ends with the
         weights of its best epoch.
@@ -136,7 +138,9 @@ class CrossValidation(keras_tuner.HyperModel):
         if isinstance(found, keras.callbacks.History):
             found = best.logs
             model.set_weights(best.weights or model.get_weights())
-        elif not isinstance(found, dict):
+        elif isinstance(found, dict):
+            found = numbers(found)
+        else:
             found = {self.objective: float(found)}
         if self.objective not in found:
             raise InputError(
@@ -157,7 +161,7 @@ class _BestEpoch(keras.callbacks.Callback):
         self.logs, self.weights = {}, None
 
     def on_epoch_end(self, epoch, logs=None):
-        best = self.sign * self.logs.get(self.objective, np.nan)
-        if self.objective in logs and (np.isnan(best) or self.sign * logs[self.objective] > best):
-            self.logs = {name: float(value) for name, value in logs.items()}
+        row, best = numbers(logs), self.sign * self.logs.get(self.objective, np.nan)
+        if self.objective in row and (np.isnan(best) or self.sign * row[self.objective] > best):
+            self.logs = row
             self.weights = self.model.get_weights()

@@ -40,10 +40,10 @@ def wilson_interval(share, count, z=1.959964):
 
 
 def confusion(predicted, labels, num_classes):
-    """Counts of ints (N,), list of lists: rows are true classes, columns predicted."""
+    """Counts of ints (N,): rows are true classes, columns predicted."""
     table = np.zeros((num_classes, num_classes), int)
     np.add.at(table, (labels, predicted), 1)
-    return table.tolist()
+    return table
 
 
 def _per_class(table, class_names):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from kerascnn._errors import InputError
+from kerascnn.visualize._legend import add_legend
 
 __all__ = ["plot_confusion", "plot_embedding", "plot_reliability"]
 
@@ -42,9 +43,9 @@ def plot_confusion(matrix, class_names=None, path=None):
     figure, axes = _canvas((side + 0.7, side))
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     ticks = range(len(counts)) if len(counts) <= 5 * _NAMED else []
-    size = 9 if len(counts) <= _NAMED else 5
-    axes.set_xticks(ticks, [names[i] for i in ticks], rotation=90, fontsize=size)
-    axes.set_yticks(ticks, [names[i] for i in ticks], fontsize=size)
+    style = {"fontsize": 9 if len(counts) <= _NAMED else 5, "parse_math": False}
+    axes.set_xticks(ticks, [names[i] for i in ticks], rotation=90, **style)
+    axes.set_yticks(ticks, [names[i] for i in ticks], **style)
     axes.set(xlabel="predicted", ylabel="true")
     if len(counts) <= _NAMED:
         for (row, column), count in np.ndenumerate(counts):
@@ -130,18 +131,19 @@ def plot_embedding(points, labels, class_names=None, path=None, *, title=None):
     present = np.unique(labels)
     names = _names(class_names, int(present.max()) + 1)
     figure, axes = _canvas((6.2, 4.8))
+    clouds = []
     for i, label in enumerate(present):
         x, y = points[labels == label].T
-        axes.scatter(x, y, 14, color=_colour(i, len(present)), label=names[label], linewidths=0)
+        clouds.append(axes.scatter(x, y, 14, color=_colour(i, len(present)), linewidths=0))
     axes.set(xticks=[], yticks=[])
     axes.set_aspect("equal", adjustable="datalim")
     axes.spines[["left", "bottom"]].set_visible(False)
     if len(present) <= _NAMED:
-        axes.legend(
-            loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=8, markerscale=1.6
-        )
+        place = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+        shown = [names[label] for label in present]
+        add_legend(axes, clouds, shown, fontsize=8, markerscale=1.6, **place)
     if title is not None:
-        axes.set_title(title, fontsize=10)
+        axes.set_title(title, fontsize=10, parse_math=False)
     return _finished(figure, path)
 
 

@@ -105,7 +105,8 @@ def plot_feature_maps(maps, image=0, columns=8, path=None):
             axes.set_title(str(channel), fontsize=7, pad=2)
         for axes in row:
             axes.set(xticks=[], yticks=[], frame_on=False)
-        row[0].set_ylabel(f"{name}\n{'x'.join(map(str, chosen.shape))}", fontsize=8)
+        shape = "x".join(map(str, chosen.shape))
+        row[0].set_ylabel(f"{name}\n{shape}", fontsize=8, parse_math=False)
     if path is not None:
         figure.savefig(path, dpi=150)
     return figure

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from kerascnn._errors import InputError
+from kerascnn.visualize._legend import add_legend
 
 __all__ = ["plot_history"]
 
@@ -22,15 +23,16 @@ def plot_history(history, path=None):
 
     Args:
         history: `keras.callbacks.History`, its dict {name: one number an epoch}, or {label: one of
-            these} for several runs. With `validation_freq` the points of validation are spread
-            evenly over the epochs.
+            these} for several runs. Metrics of several numbers an epoch, as a score for each class,
+            are left out. With `validation_freq` the points of validation are spread evenly over the
+            epochs.
         path: str, path or None. A file to write; its suffix is the format (.png, .svg, .pdf).
 
     Returns:
         `matplotlib.figure.Figure`; a notebook shows it. Panels are in the order of the names.
 
     Raises:
-        InputError: there is no epoch, or `history` is none of these.
+        InputError: there is no curve, or `history` is none of these.
 
     >>> run = {"loss": [2.0, 1.0], "val_loss": [2.1, 1.4], "accuracy": [0.3, 0.6]}
     >>> [axes.get_ylabel() for axes in plot_history({"first": run, "second": run}).axes]
@@ -49,7 +51,8 @@ def plot_history(history, path=None):
     for axes, name in zip(panels, names):
         for number, run in enumerate(runs.values()):
             _draw(axes, run, name, f"C{number}")
-        axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(name.replace("_", " "), parse_math=False)
         axes.spines[["top", "right"]].set_visible(False)
         axes.xaxis.get_major_locator().set_params(integer=True)
     for axes in panels[len(names) :]:
@@ -73,14 +76,15 @@ def _draw(axes, run, name, color):
 
 def _legend(axes, runs):
     """What colours mean where there are several runs, and what lines mean where there are both."""
+    entries = []
     if list(runs) != [""]:
-        for number, label in enumerate(runs):
-            axes.plot([], [], color=f"C{number}", label=label)
+        entries = [(label, {"color": f"C{number}"}) for number, label in enumerate(runs)]
     if any(name.startswith("val_") for run in runs.values() for name in run):
-        axes.plot([], [], color="grey", label="training", **TRAINING)
-        axes.plot([], [], color="grey", label="validation", **VALIDATION)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False)
+        entries.append(("training", {"color": "grey", **TRAINING}))
+        entries.append(("validation", {"color": "grey", **VALIDATION}))
+    if entries:
+        handles = [axes.plot([], [], **style)[0] for _, style in entries]
+        add_legend(axes, handles, [label for label, _ in entries])
 
 
 def _runs(history):
@@ -92,7 +96,9 @@ def _runs(history):
 
 def _run(history):
     found = getattr(history, "history", history)
-    if not isinstance(found, dict) or not found or not all(map(_is_numbers, found.values())):
+    if isinstance(found, dict):
+        found = {name: values for name, values in found.items() if _is_numbers(values)}
+    if not isinstance(found, dict) or not found:
         raise InputError(
             "There are no curves to draw: expected what `fit` returns after an epoch or more, its "
             f"dict of lists of numbers, or {{label: one of these}}. Received: {history!r}."

@@ -56,7 +56,7 @@ def plot_initialization(rows, path=None, *, title=None):
             gradient = f"gradient\n± {row.gradient_std:.2g}"
             _draw(grid[2 * band + 1, column], row.gradients, _GRADIENT, gradient)
     if title is not None:
-        figure.suptitle(title, fontsize=11)
+        figure.suptitle(title, fontsize=11, parse_math=False)
     if path is not None:
         figure.savefig(path, dpi=150)
     return figure
@@ -66,7 +66,7 @@ def _draw(axes, histogram, colour, text):
     counts, edges = map(np.asarray, histogram)
     axes.set_axis_on()
     axes.stairs(counts, edges, fill=True, color=colour)
-    axes.set_title(text, fontsize=8)
+    axes.set_title(text, fontsize=8, parse_math=False)
     axes.set_yticks([])
     axes.set_xticks([edges[0], edges[-1]], [f"{edge:.2g}" for edge in edges[[0, -1]]], fontsize=7)
     for side in ("left", "right", "top"):

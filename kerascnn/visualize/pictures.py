@@ -59,7 +59,7 @@ def plot_images(images, titles=None, columns=None, path=None):
         axes = figure.add_axes(box)
         axes.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axes.set_axis_off()
-        axes.set_title(title, fontsize=8, pad=2)
+        axes.set_title(title, fontsize=8, pad=2, parse_math=False)
     if path is not None:
         figure.savefig(path, dpi=150)
     return figure

@@ -106,7 +106,7 @@ def _colour(kind):
 
 def _write(axes, x, y, text, size, **style):
     style = {"color": INK, "ha": "center", "va": "center", "family": FONT} | style
-    axes.text(x, y, text, fontsize=size, **style)
+    axes.text(x, y, text, fontsize=size, parse_math=False, **style)
 
 
 def _draw_arrow(axes, points):

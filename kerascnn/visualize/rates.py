@@ -4,6 +4,7 @@ import numpy as np
 
 from kerascnn._errors import InputError
 from kerascnn.schedules import simulate
+from kerascnn.visualize._legend import add_legend
 
 __all__ = ["plot_range_test", "plot_schedules"]
 
@@ -33,11 +34,12 @@ def plot_schedules(schedules, steps, path=None):
     if not named:
         raise InputError("There is no schedule to draw. Pass one, or {label: schedule}.")
     figure, axes = _canvas("step", "learning rate")
-    for label, schedule in named.items():
-        axes.plot(np.arange(steps), simulate(schedule, steps), label=label)
+    lines = [
+        axes.plot(np.arange(steps), simulate(schedule, steps))[0] for schedule in named.values()
+    ]
     axes.set_ylim(bottom=0)
     if any(named):
-        axes.legend(frameon=False)
+        add_legend(axes, lines, named)
     return _finished(figure, path)
 
 

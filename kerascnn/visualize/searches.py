@@ -34,7 +34,8 @@ def plot_importance(shares, path=None):
     values = [shares[name] for name in names]
     figure, axes = _canvas(6, 0.9 + 0.3 * len(names))
     axes.spines[["top", "right"]].set_visible(False)
-    bars = axes.barh(names, values, height=0.7, color=_BAR)
+    bars = axes.barh(range(len(names)), values, height=0.7, color=_BAR)
+    axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.bar_label(bars, [f"{value:.0%}" for value in values], padding=3, color=_INK, fontsize=8)
     axes.set(xlim=(0, max(1, *values) * 1.08), xlabel="share of the scores' variance")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
@@ -81,13 +82,14 @@ def plot_parallel_coordinates(trials, objective="score", path=None):
     figure, axes = _canvas(1.6 + 1.15 * len(names), 4.2)
     heights = [_axis(axes, x, column) for x, column in enumerate(columns)]
     _lines(figure, axes, np.stack(heights, axis=1), columns[-1], objective)
-    axes.set_xticks(range(len(columns)), [*names, objective], rotation=25, ha="right", fontsize=9)
+    style = {"rotation": 25, "ha": "right", "fontsize": 9, "parse_math": False}
+    axes.set_xticks(range(len(columns)), [*names, objective], **style)
     axes.tick_params(length=0)
     axes.set(yticks=[], xlim=(-0.35, len(columns) - 0.5), ylim=(_ABSENT - 0.04, 1.04))
     axes.spines[["top", "right", "bottom", "left"]].set_visible(False)
     left_out = len(trials) - len(rows)
     without = f", {left_out} without {objective!r} left out" if left_out else ""
-    axes.set_title(f"{len(rows)} trials{without}", fontsize=10)
+    axes.set_title(f"{len(rows)} trials{without}", fontsize=10, parse_math=False)
     return _finished(figure, path)
 
 
@@ -129,7 +131,7 @@ def _axis(axes, x, values):
     label = {"ha": "right", "va": "center", "fontsize": 7, "bbox": box, "zorder": 5}
     for height, text in ticks.items():
         axes.plot([x - 0.03, x], [height, height], color=_INK, linewidth=0.8)
-        axes.text(x - 0.05, height, text, **label)
+        axes.text(x - 0.05, height, text, parse_math=False, **label)
     return np.array([_ABSENT if value is None else place(value) for value in values])
 
 
@@ -160,7 +162,7 @@ def _lines(figure, axes, heights, scores, objective):
     )
     axes.add_collection(lines)
     axes.plot(*paths[-1].T, color=_BEST, linewidth=2.4, zorder=3)
-    figure.colorbar(lines, ax=axes, label=objective, pad=0.01)
+    figure.colorbar(lines, ax=axes, pad=0.01).set_label(objective, parse_math=False)
 
 
 def _canvas(width, height):

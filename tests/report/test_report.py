@@ -5,13 +5,14 @@ import io
 import re
 import subprocess
 import sys
+import tracemalloc
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
 from kerascnn import InputError, report
-from kerascnn.report import _svg
+from kerascnn.report import _sections, _svg
 from tests.browser import assert_fine_on_a_phone, inspected
 
 VOID = {"meta", "img", "br"}
@@ -416,6 +417,18 @@ def test_many_classes_show_the_most_confused_pairs():
     assert cells[0] == ["class 118", "class 119", "118", f"{100 * 118 / 168:.1f} %"]
     assert [int(row[2]) for row in cells] == list(range(118, 88, -1))
     assert len(page) < 60_000
+
+
+def test_thousands_of_classes_need_little_memory():
+    matrix = np.eye(2000, dtype=int) * 9
+    matrix[3, 5] = matrix[3, 4] = 2
+    tracemalloc.start()
+    found = _sections._confusion({"confusion": matrix})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100e6
+    pairs = [(pair["true"], pair["predicted"], pair["count"]) for pair in found["pairs"]]
+    assert pairs == [("3", "4", 2), ("3", "5", 2)]
 
 
 def test_per_class_is_weakest_first(html):

@@ -74,10 +74,22 @@ def default(space):
     return hp
 
 
+def history_with_scores(scale, paths):
+    found = history(scale, paths)
+    found.history["val_f1_score"] = [np.ones(2)] * 3
+    return found
+
+
 FORMS = {
     "float": total,
     "dict": lambda scale, paths: {"val_accuracy": total(scale, paths), "val_loss": 5.0},
     "history": history,
+    "dict with scores": lambda scale, paths: {
+        "val_accuracy": total(scale, paths),
+        "val_loss": 5.0,
+        "val_f1_score": np.ones(2),
+    },
+    "history with scores": history_with_scores,
 }
 
 
@@ -92,7 +104,8 @@ def test_score_is_the_mean_over_the_folds(data, form):
     assert found["val_accuracy"] == pytest.approx(np.mean(wanted))
     assert found["val_accuracy_std"] == pytest.approx(np.std(wanted, ddof=1))
     assert form == "float" or found["val_loss"] == 5.0
-    if form == "history":
+    assert "val_f1_score" not in found  # a number for each class
+    if form.startswith("history"):
         assert watch.seen == [model] * 3  # callbacks of a tuner see, and save, fold 0
         assert [member.get_weights()[0].item() for member in space.members(hp)] == [1.0] * 3
 
@@ -146,6 +159,12 @@ def test_a_trial_that_goes_on_from_another_is_refused(data):
     space = CrossValidation(Sums(data, total), 2)
     with pytest.raises(kc.InputError, match='oracle="random"'):
         space.fit(default(space), None, initial_epoch=2)
+
+
+def test_an_objective_of_several_numbers_is_refused(data):
+    space = CrossValidation(Sums(data, history_with_scores), 2, objective="val_f1_score")
+    with pytest.raises(kc.InputError, match="gives no val_f1_score, only"):
+        space.fit(default(space), space.build(default(space)))
 
 
 def test_a_space_that_gives_no_objective_is_refused(data):

@@ -38,6 +38,29 @@ def test_a_finished_search_goes_on_with_more_trials_and_runs_none_again(tmp_path
     assert searched(tmp_path, max_trials=7).remaining_trials == 0
 
 
+class Scores(Space):
+    """A metric that is a number for each class, beside one that is a number."""
+
+    def build(self, hp):
+        model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, "softmax")])
+        metrics = ["accuracy", keras.metrics.F1Score()]
+        model.compile("sgd", "categorical_crossentropy", metrics=metrics)
+        return model
+
+    def fit(self, hp, model, *args, **options):
+        return model.fit(*args, **options)
+
+
+def test_a_metric_for_each_class_is_no_score_and_no_obstacle(tmp_path):
+    x = np.random.default_rng(0).normal(size=(8, 2)).astype("float32")
+    tuner = Tuner(
+        Scores(), tmp_path, objective="accuracy", max_trials=1, isolate=False, verbose=False
+    )
+    tuner.search(x, np.eye(2, dtype="float32")[[0, 1] * 4])
+    (trial,) = trials(tmp_path)
+    assert (trial["status"], set(trial["metrics"])) == ("COMPLETED", {"accuracy", "loss"})
+
+
 def test_the_config_of_a_trial(tmp_path):
     searched(tmp_path, seed=5)
     config = json.loads((tmp_path / "trial_0002" / "config.json").read_text())

@@ -59,6 +59,20 @@ def test_bars_of_reliability(predictions, tmp_path):
     assert (tmp_path / "reliability.png").stat().st_size > 1000
 
 
+def test_names_stand_as_they_are(tmp_path):
+    names = ["_unknown_", "$5_10^$", "$x_$"]
+    (axes, _) = plot_confusion(np.eye(3), names, tmp_path / "confusions.png").axes
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [label.get_text() for label in labels] == names
+    figure = plot_embedding(
+        np.eye(4)[:, :2], [0, 1, 1, 2], names, tmp_path / "points.png", title="$x_$"
+    )
+    legend = figure.axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == names
+    shown = [to_hex(handle.get_facecolor()[0]) for handle in legend.legend_handles]
+    assert shown == [to_hex(cloud.get_facecolor()[0]) for cloud in figure.axes[0].collections]
+
+
 @pytest.mark.parametrize("classes", [3, 12, 30])
 def test_each_label_has_its_colour(classes, tmp_path):
     points = np.random.default_rng(0).normal(size=(60, 2))

@@ -65,7 +65,8 @@ def test_the_strongest_maps_are_drawn_first(tmp_path):
     maps = np.zeros((2, 4, 4, 10), "float32")
     maps[1] = np.arange(10)
     maps[1, ..., 3] = -20
-    figure = plot_feature_maps({"conv": maps}, image=1, columns=4, path=tmp_path / "maps.png")
+    figure = plot_feature_maps({"$x_$": maps}, image=1, columns=4, path=tmp_path / "maps.png")
+    assert figure.axes[0].get_ylabel().splitlines()[0] == "$x_$"  # as it is
     assert [axes.get_title() for axes in figure.axes] == ["3", "9", "8", "7"]
     assert figure.axes[1].images[0].get_clim() == (-20, 9)
     assert (tmp_path / "maps.png").stat().st_size > 1000

@@ -49,6 +49,23 @@ def test_several_runs_and_validation_now_and_then():
     assert legend == ["all", "half", "training", "validation"]
 
 
+def test_a_metric_for_each_class_is_left_out():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(2, "softmax")])
+    model.compile("sgd", "categorical_crossentropy", metrics=["accuracy", keras.metrics.F1Score()])
+    history = model.fit(X, np.eye(2)[[0, 1] * 12], epochs=2, verbose=0)
+    assert np.shape(history.history["f1_score"]) == (2, 2)
+    for given in (history, history.history):
+        assert {a.get_ylabel() for a in plot_history(given).axes} == {"accuracy", "loss"}
+    with pytest.raises(kc.InputError, match="no curves to draw"):
+        plot_history({"f1_score": history.history["f1_score"]})
+
+
+def test_names_stand_as_they_are(tmp_path):
+    runs = {name: {"$x_$": [2.0, 1.0]} for name in ("_first", "$5_10^$")}
+    (axes,) = plot_history(runs, tmp_path / "curves.png").axes
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == list(runs)
+
+
 def test_one_run_of_one_curve_needs_no_legend():
     assert plot_history({"loss": [3.0, float("nan"), 1.0]}).axes[0].get_legend() is None
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -35,8 +37,10 @@ def test_titles_do_not_overlap(rows):
         assert not any(box.overlaps(other) for other in boxes[:i])
 
 
-def test_it_is_written(rows, tmp_path):
-    plot_initialization(rows, tmp_path / "start.png")
+def test_it_is_written_and_names_stand_as_they_are(rows, tmp_path):
+    named = [dataclasses.replace(rows[0], layer="$x_$"), *rows[1:]]
+    figure = plot_initialization(named, tmp_path / "start.png", title="$5_10^$")
+    assert figure.axes[0].get_title().startswith("$x_$: ")
     assert (tmp_path / "start.png").stat().st_size > 10_000
 
 

@@ -70,8 +70,10 @@ def test_pictures_keep_their_proportions_and_stay_within_the_figure(photos):
         assert axes.get_aspect() == 1
 
 
-def test_the_file_is_written(photos, tmp_path):
-    plot_images(photos, path=tmp_path / "grid.png")
+def test_the_file_is_written_and_titles_stand_as_they_are(photos, tmp_path):
+    titles = ["$x_$", "_b_", "$5_10^$"]
+    figure = plot_images(photos[:3], titles, path=tmp_path / "grid.png")
+    assert [axes.get_title() for axes in figure.axes] == titles
     assert (tmp_path / "grid.png").read_bytes().startswith(b"\x89PNG")
 
 

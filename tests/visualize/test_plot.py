@@ -1,5 +1,6 @@
 """What is drawn: text that can be read, files, nothing global."""
 
+import keras
 import matplotlib
 import pytest
 from matplotlib import pyplot
@@ -81,6 +82,12 @@ def test_files(tmp_path, plot, suffix, start):
     path = tmp_path / f"picture.{suffix}"
     plot(models.LeNet5(), path=path)
     assert path.read_bytes().startswith(start)
+
+
+def test_names_stand_as_they_are(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="$x_$")])
+    (axes,) = plot_graph(model, path=tmp_path / "graph.png").axes
+    assert "$x_$" in [text.get_text() for text in axes.texts]
 
 
 def test_pyplot_is_not_touched():

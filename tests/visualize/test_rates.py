@@ -21,6 +21,12 @@ def test_schedules(tmp_path):
     assert plot_schedules(S.CosineDecay(0.1, 9), 9).axes[0].get_legend() is None
 
 
+def test_names_of_schedules_stand_as_they_are(tmp_path):
+    named = {"_low": 0.01, "$x_$": 0.1}
+    legend = plot_schedules(named, 9, tmp_path / "rates.png").axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == list(named)
+
+
 def test_range_test(tmp_path):
     keras.utils.set_random_seed(0)
     x = np.random.default_rng(0).normal(size=(256, 4)).astype("float32")

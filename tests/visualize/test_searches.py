@@ -58,6 +58,15 @@ def test_each_trial_is_a_line_through_its_values(rows, tmp_path):
     assert (tmp_path / "search.png").stat().st_size > 1000
 
 
+def test_names_stand_as_they_are(tmp_path):
+    rows = [{"values": {"$a_$": "$x_$"}, "score": 1.0, "metrics": {"$b_$": 1.0}}, trial(None)]
+    figure = plot_parallel_coordinates(rows, "$b_$", tmp_path / "search.png")
+    assert labels(figure) == ["$a_$", "$b_$"] and texts(figure, 0) == {0.5: "$x_$"}
+    assert [axes.get_ylabel() for axes in figure.axes] == ["", "$b_$"]
+    figure = plot_importance({"$a_$": 0.3}, tmp_path / "importance.png")
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["$a_$"]
+
+
 @pytest.mark.parametrize(("objective", "best"), [("score", 0.82), ("val_accuracy", 0.82)])
 def test_the_best_is_drawn_over_all_others(rows, objective, best):
     figure = plot_parallel_coordinates(rows, objective)
