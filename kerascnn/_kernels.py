@@ -1,11 +1,12 @@
 """The kernels of a model: which weights they are, and a copy of the model with other options."""
 
+import warnings
 from fnmatch import fnmatchcase
 
 import keras
 
 from kerascnn._errors import InputError
-from kerascnn._state import set_weights
+from kerascnn._state import clone, set_weights
 
 _KINDS = ("kernel", "depthwise", "pointwise", "recurrent")  # as Keras names a layer's options
 _SHOWN = 12  # names that an error lists
@@ -80,7 +81,8 @@ def with_option(model, option, choice, fitted=lambda value, layer, kind: value):
         fitted: function (object, layer, kind of kernel) -> the object for this kernel.
 
     Raises:
-        InputError: a pattern fits no layer, a layer has no such option, or the model is no graph.
+        InputError: a pattern fits no layer, a layer has no such option, the model is no graph, or
+            its compilation cannot be repeated.
     """
     if not isinstance(model, keras.Model) or not getattr(model, "inputs", None):
         raise InputError(
@@ -90,16 +92,75 @@ def with_option(model, option, choice, fitted=lambda value, layer, kind: value):
     names = list(dict.fromkeys(layer.name for _, layer in _layers(model)))
     values = {name: _object(value, option) for name, value in chosen(choice, names).items()}
 
-    def clone(layer):
+    def twin(layer):
         config = layer.get_config()
         if layer.name in values:
             _put(config, layer, option, values[layer.name], fitted)
-        return layer.__class__.from_config(config)
+        return with_handle(layer.__class__.from_config(config), layer)
 
     inputs = None if isinstance(model, keras.Sequential) else _inputs(model)
-    copy = keras.models.clone_model(model, inputs, clone, recursive=True)
+    arguments = compilation(model)
+    copy = clone(model, inputs, twin, recursive=True)
     set_weights(copy, model.get_weights())
+    if arguments:
+        compile_like(copy, model, arguments)
     return copy
+
+
+def with_handle(copy, original):
+    """The copy of a layer or a loss; if it has a handle of a layer, with that of the original.
+
+    So a loss with a learned weight finds its `LearnedLossWeight` in a copy of the model too.
+    """
+    if hasattr(getattr(original, "handle", None), "layer"):
+        copy.handle = original.handle
+    return copy
+
+
+def compilation(model):
+    """The arguments that compile a copy of `model` like it; none if it is not compiled.
+
+    Raises:
+        InputError: losses or metrics cannot be made anew.
+    """
+    if not model.compiled:
+        return {}
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*includes a `lambda`")  # the error says what to do
+            arguments = keras.saving.deserialize_keras_object(model.get_compile_config())
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"The compilation of {model.name!r} cannot be repeated: register losses and metrics of "
+            "your own with keras.saving.register_keras_serializable(). "
+            f"({str(error).splitlines()[0]})"
+        ) from error
+    losses = (keras.tree.flatten(losses) for losses in (arguments.get("loss"), model.loss))
+    for copy, loss in zip(*losses):
+        while isinstance(loss, keras.losses.Loss):
+            with_handle(copy, loss)
+            copy, loss = (getattr(around, "loss", None) for around in (copy, loss))
+    return arguments
+
+
+def compile_like(copy, model, arguments):
+    """Compiles a copy of `model` with `arguments`; the optimiser leaves the same weights out.
+
+    Which ones weight decay leaves out (`exclude_from_weight_decay`), Keras neither saves nor tells.
+    """
+    copy.compile(**arguments)
+    for old, new in zip(_parts(model.optimizer), _parts(copy.optimizer)):
+        if old.weight_decay is not None:
+            twins = zip(model.variables, copy.variables)
+            left_out = [twin for v, twin in twins if not old._use_weight_decay(v)]
+            new.exclude_from_weight_decay(left_out)
+    copy.optimizer.build(copy.trainable_variables)
+
+
+def _parts(optimizer):
+    """The optimisers of which one is made: it, or those of parts of a model."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    return getattr(optimizer, "optimizers", [optimizer])
 
 
 def _inputs(model):

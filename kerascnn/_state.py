@@ -1,6 +1,35 @@
-"""Weights into a model, and into what its layers keep beside them."""
+"""Uncompiled copies of a model; weights into it, and into what its layers keep beside them."""
+
+import contextlib
 
 import keras
+
+
+def clone(model, *args, **options):
+    """As `keras.models.clone_model`, but not compiled.
+
+    Keras compiles the copy of a compiled model from what it saves, and fails where that cannot be
+    saved: of a loss or metric of a user's own that is not registered.
+    """
+    with contextlib.ExitStack() as stack:
+        for one in _models(model):
+            stack.callback(setattr, one, "compiled", one.compiled)
+            one.compiled = False
+        return keras.models.clone_model(model, *args, **options)
+
+
+def loss_weights(model):
+    """The argument of `compile`, which Keras tells only together with losses that can be saved."""
+    compiled = getattr(model, "_compile_config", None)
+    return compiled and compiled.config.get("loss_weights")
+
+
+def _models(model):
+    """The model and those in it."""
+    yield model
+    for layer in getattr(model, "layers", ()):
+        if isinstance(layer, keras.Model):
+            yield from _models(layer)
 
 
 def set_weights(model, values):

@@ -38,8 +38,8 @@ def constrain(model, constraint):
         A new `keras.Model`.
 
     Raises:
-        InputError: a pattern fits no layer with a kernel, a layer takes no constraint, or the model
-            is no graph of layers.
+        InputError: a pattern fits no layer with a kernel, a layer takes no constraint, the model is
+            no graph of layers, or it is compiled with what Keras cannot save.
 
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3),
     ...                           keras.layers.Flatten(), keras.layers.Dense(2)])

@@ -28,8 +28,8 @@ def regularize(model, regularizer):
         A new `keras.Model`.
 
     Raises:
-        InputError: a pattern fits no layer with a kernel, a layer takes no penalty, or the model is
-            no graph of layers.
+        InputError: a pattern fits no layer with a kernel, a layer takes no penalty, the model is no
+            graph of layers, or it is compiled with what Keras cannot save.
 
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="hidden"),
     ...                           keras.layers.Dense(2, name="output")])

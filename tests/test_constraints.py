@@ -81,6 +81,13 @@ def test_constraints_of_other_axes_and_kinds_stay():
     assert layer.bias_constraint is None
 
 
+def test_a_loss_that_is_not_registered_is_named():
+    model = keras.Sequential([keras.Input((3,)), L.Dense(2)])
+    model.compile("sgd", lambda y, p: keras.ops.mean(p - y, axis=-1))
+    with pytest.raises(InputError, match="cannot be repeated.*register_keras_serializable"):
+        constrain(model, "max_norm")
+
+
 def test_a_constrained_model_is_saved_and_opens_with_plain_keras(tmp_path):
     model = keras.Sequential([keras.Input((6, 6, 4)), L.Conv2D(3, 3, name="conv")])
     constrain(model, keras.constraints.MaxNorm(0.5)).save(tmp_path / "model.keras")

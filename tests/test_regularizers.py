@@ -83,6 +83,37 @@ def test_a_compiled_model_stays_compiled():
     assert float(regularize(model, "l2").optimizer.learning_rate) == 0.25
 
 
+def unregistered(y, p):
+    return keras.ops.mean(p - y, axis=-1)
+
+
+@pytest.mark.parametrize(
+    "compiled",
+    [
+        {"loss": unregistered},
+        {"loss": lambda y, p: unregistered(y, p)},
+        {"loss": "mse", "metrics": [unregistered]},
+    ],
+)
+def test_a_compilation_that_cannot_be_repeated_is_named(compiled):
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2)], name="mine")
+    model.compile("sgd", **compiled)
+    with pytest.raises(InputError, match="of 'mine' cannot be repeated: register losses and"):
+        regularize(model, "l2")
+    inside = regularize(keras.Sequential([keras.Input((3,)), model]), "l2")  # is not asked for it
+    assert not inside.compiled and model.compiled and len(inside.losses) == 1
+
+
+def test_weights_that_are_left_out_of_weight_decay_stay_so():
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2), layers.Dense(2)])
+    adam = keras.optimizers.AdamW(0.1, weight_decay=0.5)
+    adam.exclude_from_weight_decay(var_names=["bias"])
+    model.compile(adam, "mse")
+    copy = regularize(model, "l2")
+    found = [copy.optimizer._use_weight_decay(v) for v in copy.trainable_variables]
+    assert found == [True, False, True, False]
+
+
 def test_the_layers_own_option_stays_elsewhere():
     model = keras.Sequential(
         [
@@ -165,7 +196,7 @@ def test_kl_sparsity_is_the_divergence_whatever_the_batch(shape):
 
 
 def test_kl_sparsity_squashes_what_has_no_end():
-    x = RNG.uniform(0, 9, size=(8, 5)).astype("float32")
+    x = np.random.default_rng(0).uniform(0, 3, size=(8, 5)).astype("float32")
     penalty = KLSparsity(0.1, 1.0, activation="tanh")
     assert float(penalty(x)) / 8 == pytest.approx(kl(np.tanh(x), 0.1), rel=1e-4)
     assert np.isfinite(float(KLSparsity(0.1)(x)))  # clipped

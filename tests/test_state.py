@@ -1,5 +1,7 @@
 """Copies of a model compute as it does, an adapted `Normalization` in it included."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -64,3 +66,27 @@ def test_fully_convolutional():
     model = keras.Model(image, keras.layers.Dense(3, "softmax")(x))
     dense = kc.models.to_fully_convolutional(model)
     np.testing.assert_allclose(dense(X), model(X), rtol=1e-4, atol=1e-5)
+
+
+class Callable:
+    def __call__(self, y, p):
+        return keras.ops.mean((y - p) ** 2, axis=-1)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [Callable(), functools.partial(Callable.__call__, None), lambda y, p: Callable()(y, p)],
+    ids=["object", "partial", "lambda"],
+)
+def test_a_model_with_a_loss_that_cannot_be_saved_is_copied_where_no_loss_is_needed(loss):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="head")], name="inner")
+    model = keras.Sequential([keras.Input((2,)), model])
+    for one in (model, model.layers[0]):
+        one.compile("sgd", loss, loss_weights=2.0 if one is model else None)
+    copy = copy_of(model)
+    assert not copy.compiled and model.compiled and model.layers[0].compiled
+    trial = Trial(model, keras.optimizers.SGD())
+    x, y = X[:8, 0, 0, :2] / 100, X[:8, 0, 0, 2:] / 100
+    assert trial.first_loss((x, y, None)) == pytest.approx(2 * np.mean((model(x) - y) ** 2), 1e-4)
+    found = kc.doctor.before_training(model, (x, y))
+    assert next(row for row in found if row.check == "one batch").severity == "fine"

@@ -4,7 +4,8 @@ import keras
 
 from kerascnn._calls import follow
 from kerascnn._errors import InputError, one_of
-from kerascnn._state import finalize
+from kerascnn._kernels import compilation, compile_like, with_handle
+from kerascnn._state import clone, finalize
 from kerascnn.compute.batch_norm import fuse_batch_norm, is_fused
 from kerascnn.layers import LearnedLossWeight
 from kerascnn.schedules import Stretched
@@ -74,17 +75,17 @@ def copied(model, precision, accumulation_steps=1, **settings):
 
     def twin(layer):
         policy = "float32" if id(layer) in kept else precision
-        return type(layer).from_config(_with_policy(layer.get_config(), policy))
+        config = _with_policy(layer.get_config(), policy)
+        return with_handle(type(layer).from_config(config), layer)
 
-    compilation = _compilation(model, precision, accumulation_steps)
-    copy = keras.models.clone_model(model, _inputs(model), twin, recursive=True)
+    arguments = _arguments(model, precision, accumulation_steps)
+    copy = clone(model, _inputs(model), twin, recursive=True)
     copy.name = model.name
     _give_state(model, copy)
     if is_fused(model):
         fuse_batch_norm(copy)
-    if compilation:
-        copy.compile(**{**compilation, **settings})
-        copy.optimizer.build(copy.trainable_variables)
+    if arguments:
+        compile_like(copy, model, {**arguments, **settings})
     return copy
 
 
@@ -170,17 +171,11 @@ def _layers(model):
             yield layer
 
 
-def _compilation(model, precision, accumulation_steps):
+def _arguments(model, precision, accumulation_steps):
     """The arguments that compile a copy of `model` like it; none if it is not compiled."""
-    if not model.compiled:
+    arguments = compilation(model)
+    if not arguments:
         return {}
-    try:
-        arguments = keras.saving.deserialize_keras_object(model.get_compile_config())
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            "The model's compilation cannot be repeated: register losses and metrics of your own "
-            f"with keras.saving.register_keras_serializable(). ({str(error).splitlines()[0]})"
-        ) from error
     optimizer = _optimizer(model.optimizer, accumulation_steps)
     if precision == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)

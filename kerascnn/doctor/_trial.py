@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 
-from kerascnn._state import set_weights
+from kerascnn._kernels import with_handle
+from kerascnn._state import clone, loss_weights, set_weights
 
 
 class Trial:
@@ -26,11 +27,10 @@ class Trial:
 
     def __init__(self, model, optimizer):
         self.model = _still_copy(model)
-        config = model.get_compile_config() or {}
         self.model.compile(
             optimizer,
             loss=model.loss,
-            loss_weights=config.get("loss_weights"),
+            loss_weights=loss_weights(model),
             jit_compile=keras.backend.backend() == "jax",
         )
         optimizer.build(self.model.trainable_variables)
@@ -92,7 +92,7 @@ def like(optimizer, rate):
 
 
 def _still_copy(model):
-    copy = keras.models.clone_model(model, clone_function=_still, recursive=True)
+    copy = clone(model, clone_function=_still, recursive=True)
     set_weights(copy, model.get_weights())
     return copy
 
@@ -100,7 +100,7 @@ def _still_copy(model):
 def _still(layer):
     config = layer.get_config()
     config |= {name: None for name in config if name.endswith("_regularizer")}
-    copy = type(layer).from_config(config)
+    copy = with_handle(type(layer).from_config(config), layer)
     return Still(copy, name=layer.name) if _draws(layer) else copy
 
 

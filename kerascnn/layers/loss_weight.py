@@ -13,6 +13,9 @@ class LayerHandle:
 
     A layer is not saved inside a loss without becoming two. Keras restores what has the same
     `shared_object_id` as one object: this.
+
+    Copies of a model share it, so that one loss serves them all: `layer` is the one that was called
+    last, whose predictions the loss is given next.
     """
 
     layer = None
@@ -57,6 +60,7 @@ class LearnedLossWeight(keras.layers.Layer):
         self.log_variance = self.add_weight(shape=(), initializer="zeros", name="log_variance")
 
     def call(self, x):
+        self.handle.layer = self
         return x
 
     def get_config(self):

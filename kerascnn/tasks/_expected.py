@@ -98,7 +98,7 @@ class Expected:
 
     def _of_activation(self, output):
         last, layer = output.activation, output.layer
-        if self.labels == "numbers":
+        if self.labels == "numbers" or (last is None and not output.known):
             return []
         squashes = last in SQUASHING
         if self.from_logits and squashes:

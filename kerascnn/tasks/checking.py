@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from kerascnn._errors import InputError
+from kerascnn._state import loss_weights
 from kerascnn.data import Augmented, ImageData, Split
 from kerascnn.layers import check_value_range
 from kerascnn.tasks._expected import expected
@@ -128,7 +129,7 @@ def _labels(data):
 
 def _unknown(model, names):
     """Losses and weights of losses for outputs that do not exist: Keras ignores the weights."""
-    given = {"loss": model.loss, "loss_weights": model.get_compile_config().get("loss_weights")}
+    given = {"loss": model.loss, "loss_weights": loss_weights(model)}
     return [
         f"{name}: `{what}` of compile has it, but the outputs are {', '.join(names)}."
         for what, by_name in given.items()

@@ -4,7 +4,7 @@ import keras
 
 from kerascnn import _graph
 from kerascnn._errors import InputError
-from kerascnn._state import set_weights
+from kerascnn._state import clone, set_weights
 from kerascnn.layers import check_value_range
 from kerascnn.transfer.backbones import backbone as build_backbone
 
@@ -29,7 +29,7 @@ def network_for(backbone, weights, data):
 
 def copy_of(network):
     """The same network with layers of its own: training it leaves the first as it is."""
-    copy = keras.models.clone_model(network)
+    copy = clone(network)
     set_weights(copy, network.get_weights())
     return copy
 

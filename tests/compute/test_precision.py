@@ -107,6 +107,18 @@ def test_compiled_alike_with_a_new_optimizer():
     assert type(back.optimizer) is keras.optimizers.SGD
 
 
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_weights_that_are_left_out_of_weight_decay_stay_so(precision):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dense(2)])
+    adam = keras.optimizers.AdamW(0.1, weight_decay=0.5)
+    adam.exclude_from_weight_decay(var_names=["bias"])
+    model.compile(adam, "mse")
+    copy = to_precision(model, precision)
+    part = getattr(copy.optimizer, "inner_optimizer", copy.optimizer)
+    found = [part._use_weight_decay(v) for v in copy.trainable_variables]
+    assert found == [True, False, True, False]
+
+
 def test_trained_alike_in_float32():
     model = network()
     copy = to_precision(model, "float32")  # the draws of dropout are the same too

@@ -101,6 +101,60 @@ def test_an_activation_on_an_activation():
     assert "sigmoid of layer 'again' is applied to what sigmoid of layer 'out' returned" in found
 
 
+def classifier(activation="softmax"):
+    return keras.Sequential([keras.Input((4,)), L.Dense(3, activation)])
+
+
+def over(end):
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, end(L.Dense(3)(inputs)))
+
+
+PROBABILITIES = {
+    "vote": lambda: kc.ensembles.ensemble([classifier(), classifier()]),
+    "weighted vote": lambda: kc.ensembles.ensemble([classifier(), classifier()], [1, 2]),
+    "hard vote": lambda: kc.ensembles.ensemble([classifier(), classifier()], vote="hard"),
+    "operation": lambda: over(keras.ops.softmax),
+    "activation as operation": lambda: over(keras.activations.softmax),
+    "layer as activation": lambda: classifier(L.Softmax()),
+    "own activation": lambda: classifier(lambda x: keras.ops.softmax(x)),
+    "own operations": lambda: over(lambda x: keras.ops.exp(keras.ops.log_softmax(x))),
+}
+
+
+@pytest.mark.parametrize("name", PROBABILITIES)
+def test_probabilities_made_otherwise_are_left_alone(name):
+    model = PROBABILITIES[name]()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    assert check(model, (X, INTS)) == []
+
+
+@pytest.mark.parametrize("weights", [None, [1, 2]])
+def test_a_vote_of_logits_is_named(weights):
+    model = kc.ensembles.ensemble([classifier(None), classifier(None)], weights)
+    model.compile("sgd", SPARSE())
+    (found,) = check(model, (X, INTS))
+    assert "takes probabilities, but layer 'vote' ends without softmax" in found
+    model.compile("sgd", SPARSE(from_logits=True))
+    assert check(model, (X, INTS)) == []
+
+
+@pytest.mark.parametrize(("activation", "problems"), [("softmax", 0), (None, 1)])
+def test_the_mean_over_views_ends_as_its_network(activation, problems):
+    layers = [keras.Input((8, 8, 3)), L.Flatten(), L.Dense(3, activation, name="out")]
+    model = kc.augment.test_time(keras.Sequential(layers))
+    model.compile("sgd", SPARSE())
+    found = check(model, (np.zeros((6, 8, 8, 3)), INTS))
+    assert len(found) == problems and all("layer 'out' ends without" in f for f in found)
+
+
+def test_sigmoids_that_are_operations_are_found():
+    model = over(keras.ops.sigmoid)
+    model.compile("sgd", BCE(from_logits=True))
+    (found,) = check(model, (X, ONE_HOT))
+    assert "applied twice" in found
+
+
 def two_outputs(**options):
     inputs = keras.Input((4,))
     outputs = {"a": L.Dense(3, "softmax")(inputs), "b": L.Dense(1)(inputs)}

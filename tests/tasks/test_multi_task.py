@@ -5,6 +5,10 @@ from sklearn.datasets import load_digits
 
 import kerascnn as kc
 from kerascnn import InputError
+from kerascnn.compute import to_precision
+from kerascnn.constraints import constrain
+from kerascnn.losses import ClassWeighted, UncertaintyWeighted
+from kerascnn.regularizers import regularize
 from kerascnn.tasks import multi_class, multi_task, regression
 
 TASKS = {"kind": multi_class(5), "price": regression()}
@@ -85,6 +89,80 @@ def test_learned_weights_belong_to_one_model():
     both.head(keras.Input((3,)))
     with pytest.raises(InputError, match="belongs to one model"):
         both.head(keras.Input((3,)))
+
+
+X = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
+Y = {"kind": np.arange(32) % 5, "price": 9 * X[:, :1]}
+COPIES = {  # that train as the model does
+    "regularize": lambda model: regularize(model, keras.regularizers.L2(0.0)),
+    "constrain": lambda model: constrain(model, keras.constraints.MaxNorm(1e6)),
+    "to_precision": lambda model: to_precision(model, "float32"),
+}
+
+
+def blank():
+    """A network with learned weights of its losses, not compiled, and their `multi_task`."""
+    keras.utils.set_random_seed(0)
+    both, inputs = multi_task(TASKS, "learned"), keras.Input((3,))
+    return keras.Model(inputs, both.head(keras.layers.Dense(8, "relu")(inputs))), both
+
+
+def compiled(model, loss):
+    model.compile(keras.optimizers.SGD(0.02), loss)
+    return model
+
+
+def trained(model):
+    """The learned weights after some epochs."""
+    model.fit(X, Y, batch_size=16, epochs=5, shuffle=False, verbose=0)
+    return learned(model)
+
+
+@pytest.fixture(scope="module")
+def expected():
+    """Those of a model that was not copied."""
+    model, both = blank()
+    values = trained(compiled(model, both.loss))
+    assert min(map(abs, values)) > 0.01
+    return pytest.approx(values, rel=1e-5)
+
+
+def learned(model):
+    layers = [model.get_layer(name) for name in TASKS]
+    return [float(keras.ops.convert_to_numpy(layer.log_variance)) for layer in layers]
+
+
+@pytest.mark.parametrize("name", COPIES)
+@pytest.mark.parametrize("compiled_first", [True, False])
+def test_a_copy_learns_weights_of_its_own(name, compiled_first, expected):
+    model, both = blank()
+    if compiled_first:
+        copy = COPIES[name](compiled(model, both.loss))
+    else:
+        copy = compiled(COPIES[name](model), both.loss)
+        compiled(model, both.loss)
+    assert trained(copy) == expected
+    assert learned(model) == [0, 0]
+    assert trained(model) == expected  # the first one still learns its own
+
+
+def test_a_copy_is_saved_and_takes_the_loss_that_was_given_first(expected, tmp_path):
+    model, both = blank()
+    trained(compiled(model, both.loss))
+    copy = regularize(model, None)
+    assert learned(copy) == expected
+    compiled(copy, both.loss).save(tmp_path / "copy.keras")
+    again = kc.load_model(tmp_path / "copy.keras")
+    assert trained(again) == pytest.approx(trained(copy), rel=1e-5)
+    assert trained(again) != learned(copy) != expected
+
+
+def test_a_learned_weight_inside_another_loss_is_copied_too():
+    model, both = blank()
+    inner = UncertaintyWeighted(both.tasks["kind"].loss, both.learned["kind"])
+    loss = both.loss | {"kind": ClassWeighted(inner, [1.0, 2.0, 1.0, 1.0, 1.0])}
+    copy = regularize(compiled(model, loss), None)
+    assert trained(copy) == pytest.approx(trained(model), rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,68 @@ def test_the_activation_is_found_wherever_it_is():
         assert output.activation == (expected[0][0] if expected else None)
 
 
+def softmax_of_mine(x):
+    return keras.ops.softmax(x)
+
+
+def test_activations_that_are_operations_or_layers():
+    for make, name in [
+        (lambda: keras.ops.softmax(L.Dense(3)(INPUT)), "softmax"),
+        (lambda: keras.activations.softmax(L.Dense(3)(INPUT)), "softmax"),
+        (lambda: keras.ops.sigmoid(L.Dense(3)(INPUT)), "sigmoid"),
+        (lambda: keras.ops.relu(L.Dense(3)(INPUT)), "relu"),
+        (lambda: L.Dense(3, activation=L.Softmax())(INPUT), "softmax"),
+        (lambda: L.Activation(L.ReLU())(L.Dense(3)(INPUT)), "relu"),
+        (lambda: L.Dropout(0.5)(keras.ops.softmax(L.Dense(3)(INPUT))), "softmax"),
+    ]:
+        (output,) = outputs_of(keras.Model(INPUT, make()))
+        assert ([found for found, _ in output.activations], output.known) == ([name], True)
+
+
+def test_means_end_as_what_they_read():
+    a, b = L.Dense(3, "softmax")(INPUT), L.Dense(3, "softmax")(INPUT)
+    x, y = L.Dense(3)(INPUT), L.Dense(3)(INPUT)
+    maps = L.Reshape((2, 2, 1))(INPUT)
+    for result, expected in [
+        (L.Average()([a, b]), ("softmax", True)),
+        (L.Average()([x, y]), (None, True)),
+        (L.Average()([a, y]), (None, False)),
+        (L.Add()([L.Rescaling(0.7)(x), L.Rescaling(0.3)(y)]), (None, True)),
+        (L.Add()([L.Rescaling(0.7)(a), L.Rescaling(0.3)(b)]), (None, False)),
+        (L.GlobalAveragePooling2D()(L.Conv2D(3, 1, activation="softmax")(maps)), ("softmax", True)),
+        (L.GlobalAveragePooling2D()(L.Conv2D(3, 1)(maps)), (None, True)),
+    ]:
+        (output,) = outputs_of(keras.Model(INPUT, result))
+        assert (output.activation, output.known) == expected
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda x: keras.ops.exp(x) / keras.ops.sum(keras.ops.exp(x), -1, keepdims=True),
+        L.BatchNormalization(),
+        L.Dense(3, softmax_of_mine),
+        L.Activation(softmax_of_mine),
+    ],
+)
+def test_what_is_not_known_is_said_to_be(end):
+    (output,) = outputs_of(keras.Model(INPUT, end(L.Dense(3, "relu")(INPUT))))
+    assert (output.activations, output.known) == ([], False)
+    (output,) = outputs_of(keras.Model(INPUT, L.Softmax()(end(L.Dense(3)(INPUT)))))
+    assert (output.activation, output.known) == ("softmax", False)
+
+
+class Subclassed(keras.Model):
+    def call(self, x):
+        return keras.ops.softmax(x)
+
+
+def test_networks_inside_that_cannot_be_opened():
+    several = keras.Model(INPUT, [L.Dense(3)(INPUT), L.Dense(3, "softmax")(INPUT)])
+    for result in (Subclassed()(L.Dense(3)(INPUT)), several(INPUT)):
+        assert not any(output.known for output in outputs_of(keras.Model(INPUT, result)))
+
+
 def test_outputs_have_the_names_that_compile_takes():
     a, b = L.Dense(1, name="x")(INPUT), L.Dense(2, name="y")(INPUT)
     assert [(o.name, o.units) for o in outputs_of(keras.Model(INPUT, [a, b]))] == [
