@@ -390,9 +390,9 @@ def _kind(operation):
 def leaves(model):
     """All layers, those of nested models and wrappers included, models excluded."""
     for layer in model.layers:
+        while isinstance(layer, keras.layers.Wrapper):
+            layer = layer.layer
         if isinstance(layer, keras.Model):
             yield from leaves(layer)
-        elif isinstance(layer, keras.layers.Wrapper):
-            yield layer.layer
         else:
             yield layer

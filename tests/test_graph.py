@@ -278,6 +278,12 @@ def test_batch_norm_of_nested_models_is_frozen_too():
     assert not inner.get_layer("b").trainable and not model.trainable_weights
 
 
+def test_batch_norm_of_a_model_in_a_wrapper_is_frozen_too():
+    frames = layers.TimeDistributed(keras.Sequential([layers.BatchNormalization(name="b")]))
+    model = keras.Sequential([keras.Input((5, 4)), frames])
+    assert _graph.freeze_batch_norm(model) == 1 and not model.trainable_weights
+
+
 def test_weights_digest_sees_every_bit_and_the_order():
     model = keras.Sequential([keras.Input((2,)), layers.Dense(2), layers.Dense(2)])
     twin = keras.models.clone_model(model)

@@ -28,7 +28,8 @@ class Sample:
     """
 
     def __init__(self, data, wanted=None):
-        data = getattr(data, "train", data)
+        if not isinstance(data, keras.utils.PyDataset):  # whose `train` may be a flag
+            data = getattr(data, "train", data)
         if isinstance(data, tuple):
             self._of_arrays(data, wanted or 0)
             return

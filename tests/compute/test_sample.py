@@ -10,6 +10,8 @@ from tests.compute.conftest import arrays
 
 
 class Eights(keras.utils.PyDataset):
+    train = True  # a flag of the user's, not the training split
+
     @property
     def num_batches(self):
         return 6
