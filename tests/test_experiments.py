@@ -108,7 +108,7 @@ def test_result_files_have_the_schedule_of_a_row():
 # --- on the device -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("augmentation", reproduce.PADDING)
+@pytest.mark.parametrize("augmentation", ["crop and flip", "crop of reflections and flip"])
 def test_each_augmented_image_is_a_window_or_its_mirror_image_and_all_occur(augmentation):
     mode = reproduce.PADDING[augmentation]
     image = np.random.default_rng(0).integers(256, size=(1, 16, 16, 3), dtype="uint8")
@@ -127,10 +127,25 @@ def test_each_augmented_image_is_a_window_or_its_mirror_image_and_all_occur(augm
     }
     row = experiments.replace(EXPERIMENTS["resnet20"], augmentation=augmentation)
     x = np.repeat(wide[None], 3000, axis=0)
-    for layer in reproduce.augmentation(row, 16, seed=0):
+    for layer in reproduce.augmentation(row, 16, color=100.0, seed=0):
         x = layer(x, training=True)
     found = {one.tobytes() for one in keras.ops.convert_to_numpy(x).astype("uint8")}
     assert found == windows and len(windows) == 162
+
+
+def test_half_of_the_images_lose_a_rectangle_to_the_mean_grey():
+    assert EXPERIMENTS["resnet20-erasing"].augmentation in reproduce.PADDING
+    *moved, erase = reproduce.augmentation(EXPERIMENTS["resnet20-erasing"], 16, 100.0, seed=0)
+    assert len(moved) == 2
+    images = np.full((2000, 16, 16, 3), 200, "uint8")
+    changed = keras.ops.convert_to_numpy(erase(images, training=True)).astype("float32")
+    np.testing.assert_array_equal(np.unique(changed), [100, 200])
+    grey = changed[..., 0] == 100
+    lost = grey[grey.any((1, 2))]
+    assert 0.45 < len(lost) / len(images) < 0.55
+    sides = lost.any(2).sum(1) * lost.any(1).sum(1)
+    np.testing.assert_array_equal(sides, lost.sum((1, 2)))  # whole rectangles
+    np.testing.assert_array_equal(erase(images, training=False), images)
 
 
 def test_an_image_by_its_number_is_the_image_normalised():
@@ -138,7 +153,7 @@ def test_an_image_by_its_number_is_the_image_normalised():
     row = EXPERIMENTS["resnet20"]
     scale, offset = reproduce.normalization(row, images)
     network = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Identity()])
-    layers = reproduce.augmentation(row, 8, seed=0)
+    layers = reproduce.augmentation(row, 8, color=100.0, seed=0)
     wide = on_device.padded(images, images.mean((0, 1, 2)))
     model = on_device.model_of_numbers(network, wide, layers, scale, offset)
     seen = model.predict(np.array([4, 0, 5, 1, 2, 3], "int32"), verbose=0)
