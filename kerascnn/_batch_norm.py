@@ -3,11 +3,14 @@
 import itertools
 
 import keras
+import numpy as np
 
 from kerascnn._errors import InputError
 from kerascnn._graph import leaves
 
 __all__ = ["batch_count", "has_batch_norm", "recalibrate_batch_norm", "refuse_endless"]
+
+_BATCH = 32  # samples, as in `fit`
 
 
 def has_batch_norm(model):
@@ -32,7 +35,8 @@ def recalibrate_batch_norm(model, data, steps=None):
     Args:
         model: `keras.Model`.
         data: batches: a `keras.utils.PyDataset` such as `data.train`, or an iterable; each is the
-            inputs, or a tuple that begins with them.
+            inputs, or a tuple that begins with them. An array of inputs, or a tuple of arrays that
+            begins with it, is cut into batches of 32, as `fit` does.
         steps: int, how many batches, or None for all; data without an end needs it.
 
     Returns:
@@ -50,20 +54,41 @@ def recalibrate_batch_norm(model, data, steps=None):
     """
     refuse_endless(data, steps)
     layers = _layers(model)
+    statistics = [v for layer in layers for v in (layer.moving_mean, layer.moving_variance)]
+    means = [0.0] * len(statistics)
     momenta = [layer.momentum for layer in layers]
+    step = _training_call(model)
     count = 0
     try:
+        for layer in layers:
+            layer.momentum = 0.0  # the moving statistics are those of the batch
         for batch in itertools.islice(_batches(data), steps):
-            for layer in layers:
-                layer.momentum = count / (count + 1)  # so the moving mean is the mean
-            model(batch[0] if isinstance(batch, tuple | list) else batch, training=True)
+            step(batch[0] if isinstance(batch, tuple | list) else batch)
             count += 1
+            for i, variable in enumerate(statistics):
+                value = keras.ops.convert_to_numpy(variable).astype(np.float64)
+                means[i] += (value - means[i]) / count
     finally:
         for layer, momentum in zip(layers, momenta):
             layer.momentum = momentum
     if not count:
         raise InputError("data has no batches, so batch normalisation cannot be estimated.")
+    for variable, mean in zip(statistics, means):
+        variable.assign(mean)
     return count
+
+
+def _training_call(model):
+    """function (inputs), compiled where Keras would compile it and its state can change inside."""
+
+    def call(inputs):
+        model(inputs, training=True)
+
+    if keras.backend.backend() != "tensorflow" or model.run_eagerly:
+        return call
+    import tensorflow as tf
+
+    return tf.function(call, autograph=False, reduce_retracing=True)
 
 
 def batch_count(data):
@@ -74,6 +99,8 @@ def batch_count(data):
     """
     if isinstance(data, keras.utils.PyDataset):
         return data.num_batches
+    if _holds_arrays(data):
+        return len(list(_batches(data)))
     try:
         return len(data)
     except TypeError:  # a generator, or a tf.data.Dataset of unknown size
@@ -98,7 +125,15 @@ def _batches(data):
     if isinstance(data, keras.utils.PyDataset):  # iterating over one would not end
         count = data.num_batches
         return (data[i] for i in (itertools.count() if count is None else range(count)))
+    if _holds_arrays(data):
+        inputs = data[0] if isinstance(data, tuple) else data
+        return (inputs[i : i + _BATCH] for i in range(0, len(inputs), _BATCH))
     return iter(data)
+
+
+def _holds_arrays(data):
+    """Whether it is an array of samples, or (inputs, targets) as `fit` takes them."""
+    return hasattr(data, "shape") or (isinstance(data, tuple) and hasattr(data[0], "shape"))
 
 
 def _layers(model):

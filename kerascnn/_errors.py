@@ -1,6 +1,8 @@
 """The one exception for input that a user can mend."""
 
 import difflib
+import numbers
+from collections.abc import Set
 
 _SHOWN = 12  # choices that an error lists
 
@@ -35,3 +37,33 @@ def one_of(value, choices, name):
     more = f" and {len(choices) - _SHOWN} more" if len(choices) > _SHOWN else ""
     listed = ", ".join(map(str, choices[:_SHOWN]))
     raise InputError(f"Unknown {name} {value!r}.{hint} Possible: {listed}{more}.")
+
+
+def in_order(values, name):
+    """The values of positions 0, 1, 2, ... as a list; those of a dict or Series by their keys.
+
+    >>> in_order({1: "dog", 0: "cat"}, "class_names")
+    ['cat', 'dog']
+    """
+    if isinstance(values, str | bytes | Set):
+        raise InputError(f"`{name}` must be a list, whose order counts. Received: {values!r}.")
+    if not hasattr(values, "keys"):
+        return list(values)
+    if set(values.keys()) != set(range(len(values))):
+        raise InputError(
+            f"As a dict, `{name}` must have the keys 0 to {len(values) - 1}. "
+            f"Received: {', '.join(map(repr, list(values.keys())[:_SHOWN]))}."
+        )
+    return [values[position] for position in range(len(values))]
+
+
+def whole(value, name, least):
+    """`value` as an int of at least `least`: of Python, NumPy, or a float like 4.0.
+
+    >>> whole(4.0, "every_epochs", 1)
+    4
+    """
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or value != value // 1 or value < least:
+        raise InputError(f"{name} must be an int >= {least}. Received: {value!r}.")
+    return int(value)

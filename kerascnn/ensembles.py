@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers
 
 from kerascnn._batch_norm import recalibrate_batch_norm
-from kerascnn._errors import InputError, one_of
+from kerascnn._errors import InputError, in_order, one_of
 from kerascnn._state import set_weights
 from kerascnn.tasks._outputs import outputs_of
 
@@ -156,7 +156,8 @@ def _copy(model):
 
 
 def _shares(weights, count):
-    weights = [1.0] * count if weights is None else [float(weight) for weight in weights]
+    weights = [1.0] * count if weights is None else in_order(weights, "weights")
+    weights = [float(weight) for weight in weights]
     total = sum(weights)
     if len(weights) != count or min(weights) < 0 or not 0 < total < math.inf:
         raise InputError(

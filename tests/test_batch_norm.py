@@ -35,6 +35,18 @@ def test_the_mean_of_the_batches(tmp_path):
     assert model.layers[-2].get_weights()[2].any()  # the second one follows
 
 
+def test_arrays_are_cut_into_batches_as_fit_does():
+    x = np.tile(IMAGES[..., None], (2, 1, 1, 1))  # 40: 32 and 8
+    model, other, third = network(), network(), network()
+    for same in (other, third):
+        same.set_weights(model.get_weights())
+    assert recalibrate_batch_norm(model, [x[:32], x[32:]]) == 2
+    assert recalibrate_batch_norm(other, x) == recalibrate_batch_norm(third, (x, x)) == 2
+    for expected, *found in zip(*(m.get_weights() for m in (model, other, third))):
+        for values in found:
+            np.testing.assert_array_equal(values, expected)
+
+
 def test_frozen_layers_keep_theirs():
     model = network()
     model.layers[2].trainable = False

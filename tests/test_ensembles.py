@@ -224,6 +224,10 @@ def test_keras_averages_the_weights_of_a_run():
         (lambda: ensemble([member(), member()], vote="loud"), "Unknown vote 'loud'"),
         (lambda: ensemble([member(), member()], [1]), "must be 2 numbers of at least 0"),
         (lambda: ensemble([member(), member()], [0, 0]), "not all 0"),
+        (
+            lambda: ensemble([member(), member()], {"a": 1, "b": 3}),
+            "keys 0 to 1. Received: 'a', 'b",
+        ),
         (lambda: ensemble(["nothing.keras", member()]), "No model at nothing.keras"),
     ],
 )

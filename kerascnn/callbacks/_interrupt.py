@@ -22,8 +22,9 @@ class Interrupt:
     True
     """
 
-    def __init__(self, model):
+    def __init__(self, model, notice=_NOTICE):
         self.requested = None  # the signal's number
+        self._notice = notice
         self._model = model and weakref.ref(model)
         self._before = {}
 
@@ -55,7 +56,7 @@ class Interrupt:
     def _receive(self, number, frame):
         if self.requested is None and self._in_fit(frame):
             self.requested = number
-            os.write(2, _NOTICE)  # print is not safe in a handler
+            os.write(2, self._notice)  # print is not safe in a handler
             return
         self.remove()
         signal.raise_signal(number)

@@ -2,7 +2,7 @@
 
 import keras
 
-from kerascnn._errors import InputError, one_of
+from kerascnn._errors import InputError, in_order, one_of, whole
 from kerascnn._graph import leaves
 from kerascnn.callbacks._values import fresh_optimizer, refuse_unbuilt
 
@@ -47,14 +47,14 @@ class GradualUnfreezing(keras.callbacks.Callback):
 
     def __init__(self, boundaries, every_epochs=1):
         super().__init__()
+        boundaries = in_order(boundaries, "boundaries")
         if not boundaries or None in boundaries[:-1]:
             raise InputError(
                 "boundaries must be names of layers, None at most at their end. Received: "
                 f"{boundaries!r}."
             )
-        if every_epochs < 1:
-            raise InputError(f"every_epochs must be at least 1. Received: {every_epochs}.")
-        self.boundaries, self.every_epochs = list(boundaries), every_epochs
+        self.boundaries = boundaries
+        self.every_epochs = whole(every_epochs, "every_epochs", 1)
 
     def get_state(self):
         return {"phase": self._phase}

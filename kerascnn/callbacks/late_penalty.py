@@ -1,10 +1,8 @@
 """A penalty on the kernels that begins late in the training."""
 
-import numbers
-
 import keras
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 from kerascnn._kernels import kernels
 from kerascnn.callbacks._values import refuse_unbuilt
 
@@ -17,7 +15,8 @@ class LatePenalty(keras.callbacks.Callback):
     L1 towards the end of training sets small weights to about zero when the others have found their
     place. Penalties that the kernels have already stay beside it. `val_loss` has it too, as it has
     Keras's own. The steps are traced anew once, in the epoch in which it begins. After `fit` the
-    kernels have the penalties of before.
+    kernels have the penalties of before; after one that was interrupted, call `on_train_end()`, or
+    give the next one this callback too.
 
     Source: Srivastava et al. 2014, JMLR 15, Table 9, "L2 + L1 applied towards the end of training";
     when and how strong is not printed.
@@ -41,13 +40,13 @@ class LatePenalty(keras.callbacks.Callback):
 
     def __init__(self, start_epoch, regularizer="l1"):
         super().__init__()
-        if not isinstance(start_epoch, numbers.Integral) or start_epoch < 0:
-            raise InputError(f"start_epoch must be an int >= 0. Received: {start_epoch!r}.")
-        self._start_epoch = start_epoch
+        self._start_epoch = whole(start_epoch, "start_epoch", 0)
         try:
             self._regularizer = keras.regularizers.get(regularizer)
         except ValueError as error:
             raise InputError(f"There is no regulariser {regularizer!r}.") from error
+        if self._regularizer is None:
+            raise InputError('regularizer must be one, such as "l1". Received: None.')
         self._on = False
 
     def get_state(self):

@@ -4,12 +4,14 @@ import keras
 import numpy as np
 
 from kerascnn._errors import InputError
+from kerascnn.callbacks._interrupt import Interrupt
 from kerascnn.callbacks._scaling import optimizers_of, schedules_of
 from kerascnn.callbacks._values import assign, copied, refuse_unbuilt
 
 __all__ = ["LearningRateRangeTest"]
 
 _SMOOTHING = 0.9
+_NOTICE = b"\nFinishing this step, then undoing the test. Once more to stop at once.\n"
 _DIVERGED = 4.0  # times the lowest loss, as fastai has it
 
 
@@ -17,7 +19,8 @@ class LearningRateRangeTest(keras.callbacks.Callback):
     """Raises the learning rate from step to step, remembers the losses, then undoes everything.
 
     The rate grows by the same factor in every step of `fit`. It ends after `steps`, or when the
-    smoothed loss is four times its lowest. Weights, optimiser and rate are then what they were.
+    smoothed loss is four times its lowest. Weights, optimiser and rate are then what they were;
+    after Ctrl-C too. (After an error within `fit`, call `on_train_end()` for that.)
 
     Source: Smith 2017, arXiv:1506.01186, Sec. 3.3, with the geometric steps, the smoothing and the
     end of fastai's `lr_find`. Differs: no.
@@ -84,6 +87,8 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         self._rate = float(parts[0].get_config()["learning_rate"])
         self._weights = copied(self.model.variables)
         self._optimizer = copied(self.model.optimizer.variables)
+        self._interrupt = Interrupt(self.model, _NOTICE)
+        self._interrupt.install()
 
     def on_epoch_begin(self, epoch, logs=None):
         self._sum = self._seen = 0.0
@@ -100,6 +105,9 @@ class LearningRateRangeTest(keras.callbacks.Callback):
             self.model.stop_training = True
         elif losses[-1] > _DIVERGED * losses.min() or len(self.rates) == len(self._planned):
             self.model.stop_training = True
+        if self._interrupt.requested:
+            self.on_train_end()
+            self._interrupt.stop()
 
     def _own_loss(self, mean):
         """That of the step: Keras reports the mean over the epoch's samples so far."""
@@ -109,6 +117,7 @@ class LearningRateRangeTest(keras.callbacks.Callback):
         return (self._sum - before) / size if size else mean  # one's own `train_step` may not count
 
     def on_train_end(self, logs=None):
+        self._interrupt.remove()
         assign(self.model.variables, self._weights)
         assign(self.model.optimizer.variables, self._optimizer)
         self.model.optimizer.learning_rate = self._rate

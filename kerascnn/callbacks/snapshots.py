@@ -4,7 +4,7 @@ from pathlib import Path
 
 import keras
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 from kerascnn._runs import atomic_path
 from kerascnn.callbacks._scaling import log_rates
 
@@ -28,7 +28,7 @@ class Snapshots(keras.callbacks.Callback):
         files: list of paths, `snapshot-001.keras` first.
 
     Raises:
-        InputError: `every_epochs` is below 1; from `fit`, it does not divide the epochs, so that
+        InputError: `every_epochs` is no int or below 1; from `fit`, it does not divide the epochs, so that
             the last cycle would not end.
 
     >>> import tempfile
@@ -43,9 +43,8 @@ class Snapshots(keras.callbacks.Callback):
 
     def __init__(self, directory, every_epochs):
         super().__init__()
-        if every_epochs < 1:
-            raise InputError(f"every_epochs must be at least 1. Received: {every_epochs}.")
-        self.directory, self.every_epochs = Path(directory), every_epochs
+        self.directory = Path(directory)
+        self.every_epochs = whole(every_epochs, "every_epochs", 1)
         self._done = 0
 
     @property

@@ -10,7 +10,7 @@ from kerascnn._batch_norm import (
     recalibrate_batch_norm,
     refuse_endless,
 )
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 from kerascnn.callbacks._scaling import log_rates
 from kerascnn.callbacks._values import assign, copied
 
@@ -34,8 +34,9 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
 
     Args:
         start_epoch: int >= 0, epochs that are not averaged.
-        data: training batches, e.g. `data.train`; needed if the model has batch normalisation. Of
-            data whose length is not known, as many batches count as an epoch of `fit` has.
+        data: training data, as `recalibrate_batch_norm` takes it, e.g. `data.train`; needed if the
+            model has batch normalisation. Of data whose length is not known, as many batches count
+            as an epoch of `fit` has.
         every_epochs: int >= 1.
 
     Attributes:
@@ -56,12 +57,8 @@ class StochasticWeightAveraging(keras.callbacks.Callback):
 
     def __init__(self, start_epoch, data=None, every_epochs=1):
         super().__init__()
-        if start_epoch < 0 or every_epochs < 1:
-            raise InputError(
-                "start_epoch must be at least 0 and every_epochs at least 1. Received: "
-                f"start_epoch={start_epoch}, every_epochs={every_epochs}."
-            )
-        self.start_epoch, self.every_epochs = start_epoch, every_epochs
+        self.start_epoch = whole(start_epoch, "start_epoch", 0)
+        self.every_epochs = whole(every_epochs, "every_epochs", 1)
         self._data = data
 
     def get_state(self):

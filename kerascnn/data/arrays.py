@@ -2,15 +2,22 @@
 
 import collections
 import hashlib
+import numbers
 
 import numpy as np
 from PIL import Image
 
-from kerascnn._errors import InputError, one_of
+from kerascnn._errors import InputError, in_order, one_of
 from kerascnn.data.decode import Decoder
 from kerascnn.data.inventory import Photo, finished, trainable, without_contradictions
 from kerascnn.data.pipeline import ImageData
-from kerascnn.data.splits import SPLITS, assign_splits, checked_fractions, named_groups
+from kerascnn.data.splits import (
+    SPLITS,
+    assign_splits,
+    checked_fractions,
+    is_missing,
+    named_groups,
+)
 
 __all__ = ["from_arrays"]
 
@@ -35,7 +42,7 @@ def from_arrays(
 
     Args:
         images: uint8 array (N, H, W), (N, H, W, 1) or (N, H, W, 3), values 0-255.
-        labels: N ints or strs, or an array (N, 1) of them.
+        labels: N ints or strs, or an array (N, 1) of them; floats that are whole count as ints.
         image_size: int, (height, width), or None for the size they have.
         class_names: list of str; label i is called `class_names[i]`. None: `str(label)`.
         groups: list of N names or numbers, in the order of the images: images of one patient,
@@ -55,6 +62,7 @@ def from_arrays(
     >>> from_arrays(images, [0, 1] * 20).train.num_photos
     32
     """
+    class_names = None if class_names is None else in_order(class_names, "class_names")
     images, names = _checked(images, labels, class_names)
     named = _named_splits(splits, len(images))
     decoder = Decoder(image_size or images.shape[1:3], images.shape[-1])
@@ -115,6 +123,7 @@ def _checked(images, labels, class_names):
 
 
 def _class_of_each(labels, class_names):
+    labels = _known(labels)
     if class_names is None:
         return [str(label) for label in labels]
     count = len(class_names)
@@ -128,6 +137,26 @@ def _class_of_each(labels, class_names):
             f"Received: {labels.min()} to {labels.max()}."
         )
     return [str(class_names[label]) for label in labels]
+
+
+def _known(labels):
+    """The labels as ints where they are whole numbers; each image has one."""
+    missing = [i for i, label in enumerate(labels.tolist()) if is_missing(label)]
+    if missing:
+        raise InputError(
+            f"{len(missing)} images have no label, the first is number {missing[0]}: leave them "
+            "out of images and labels."
+        )
+    if labels.dtype.kind == "S":
+        return labels.astype(str)
+    is_number = all(isinstance(label, numbers.Real) for label in labels.tolist())
+    if not is_number or labels.dtype.kind == "b":
+        return labels
+    if any(label != label // 1 for label in labels.tolist()):
+        raise InputError(
+            f"labels must be whole numbers or names. Received: {labels[:12].tolist()}."
+        )
+    return labels.astype(np.int64)
 
 
 def _named_splits(splits, count):

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import chi2_contingency
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, in_order
 
 __all__ = ["class_shift"]
 
@@ -15,7 +15,8 @@ def class_shift(first, second):
     split has are left out. With fewer than about five photos in a cell the p-value is rough.
 
     Args:
-        first, second: int sequences (K,), photos of each class in the two splits.
+        first, second: int sequences (K,), photos of each class in the two splits, or dicts
+            {class: photos} with the keys 0 to K - 1.
 
     Returns:
         Dict of "total_variation" (float in [0, 1], half the sum of the differences of the shares),
@@ -29,7 +30,7 @@ def class_shift(first, second):
     >>> round(class_shift([30, 10], [10, 30])["total_variation"], 2)
     0.5
     """
-    table = [list(first), list(second)]
+    table = [in_order(first, "first"), in_order(second, "second")]
     if len(table[0]) != len(table[1]) or min(min(row, default=0) for row in table) < 0:
         raise InputError(f"Expected two rows of as many counts >= 0. Received: {table}.")
     table = np.array(table)

@@ -98,6 +98,18 @@ def checked_fractions(fractions):
     return shares
 
 
+def is_missing(value):
+    """Whether it is None, NaN or pandas' NA: what tables have for nothing.
+
+    >>> [is_missing(value) for value in (None, float("nan"), "", 0)]
+    [True, True, False, False]
+    """
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # NA is neither true nor false
+        return True
+
+
 def named_groups(photos, groups):
     """Lists of digests of the photos that have one name, each name that there is.
 
@@ -119,7 +131,7 @@ def named_groups(photos, groups):
     for photo in photos:
         try:
             name = groups(photo.path)
-            if name is not None and name == name:  # NaN: what tables have for nothing
+            if not is_missing(name):
                 found[name].append(photo.digest)
         except Exception as error:  # of the function, or of a name such as a list
             raise InputError(

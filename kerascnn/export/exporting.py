@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kerascnn import _archive
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, in_order
 from kerascnn._runs import run_folder, write_json
 from kerascnn.data import ImageData
 from kerascnn.export._network import check_backend, exportable, graph, in_batches, keras_outputs
@@ -138,16 +138,17 @@ def _described(model, names, photos):
     if isinstance(model, Run):
         names, model = model.class_names, model.model
     elif isinstance(photos, ImageData):
-        names = names or photos.class_names
+        names = photos.class_names if names is None else names
     model = exportable(model)
     *size, channels = model.inputs[0].shape[1:]
-    if names and len(names) != model.outputs[0].shape[-1]:
+    names = in_order(names, "labels") if names is not None else None
+    if names is not None and len(names) != model.outputs[0].shape[-1]:
         raise InputError(
             f"The model gives {model.outputs[0].shape[-1]} probabilities, and there are "
             f"{len(names)} labels. Pass one for each, in their order."
         )
     about = {
-        "class_names": list(names) if names else None,
+        "class_names": names,
         "image_size": decoder.image_size if decoder else None if None in size else size,
         "channels": channels,
         "resize": decoder.resize if decoder else "stretch",

@@ -1,10 +1,12 @@
 """Weights of classes inside a loss, and two ways to choose them."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, in_order
 from kerascnn.losses._around import LossAround
 
 __all__ = ["ClassWeighted", "balanced_weights", "effective_number_weights"]
@@ -19,7 +21,7 @@ class ClassWeighted(LossAround):
 
     Args:
         loss: a Keras loss of one class a sample, as an object.
-        weights: list of floats >= 0, one per class.
+        weights: list of floats >= 0, one per class, or a dict {class: weight} as `fit` takes it.
         reduction, name: as in Keras losses; the reduction of `loss` is not used.
 
     Call arguments:
@@ -28,7 +30,8 @@ class ClassWeighted(LossAround):
         y_pred: as `loss` needs it.
 
     Raises:
-        InputError: fewer than two weights, one that is negative, or no loss object.
+        InputError: fewer than two weights, one that is negative or not finite, a dict without one
+            of the classes 0, 1, ..., or no loss object.
 
     >>> loss = ClassWeighted(keras.losses.SparseCategoricalCrossentropy(), [1.0, 10.0])
     >>> halves = keras.ops.array([[0.5, 0.5], [0.5, 0.5]])
@@ -40,10 +43,10 @@ class ClassWeighted(LossAround):
         self, loss, weights, reduction="sum_over_batch_size", name="class_weighted", **kwargs
     ):
         super().__init__(loss, reduction=reduction, name=name, **kwargs)
-        self.weights = [float(weight) for weight in weights]
-        if len(self.weights) < 2 or min(self.weights) < 0:
+        self.weights = [float(weight) for weight in in_order(weights, "weights")]
+        if len(self.weights) < 2 or not all(0 <= weight < math.inf for weight in self.weights):
             raise InputError(
-                f"`weights` must be two or more numbers of at least 0. Received: {weights}."
+                f"`weights` must be two or more finite numbers >= 0. Received: {self.weights}."
             )
 
     def call(self, y_true, y_pred):
@@ -73,7 +76,7 @@ def balanced_weights(counts):
     """Weights that give every class the same total: samples / (classes * count).
 
     Args:
-        counts: ints >= 1, the training samples of each class.
+        counts: ints >= 1, the training samples of each class, or a dict {class: count}.
 
     Returns:
         List of floats.
@@ -97,7 +100,7 @@ def effective_number_weights(counts, beta=0.9999):
     Source: Cui et al. 2019, arXiv:1901.05555, Sec. 3 and 4. Differs from the paper: no.
 
     Args:
-        counts: ints >= 1, the training samples of each class.
+        counts: ints >= 1, the training samples of each class, or a dict {class: count}.
         beta: float in [0, 1). The paper tries 0.9, 0.99, 0.999 and 0.9999.
 
     Returns:
@@ -116,7 +119,7 @@ def effective_number_weights(counts, beta=0.9999):
 
 
 def _counted(counts):
-    counts = np.asarray(counts, dtype=np.float64)
+    counts = np.asarray(in_order(counts, "counts"), dtype=np.float64)
     empty = np.flatnonzero(counts < 1).tolist()
     if empty or counts.ndim != 1 or len(counts) < 2:
         raise InputError(

@@ -130,7 +130,9 @@ def test_a_layer_the_user_froze_stays_frozen():
     [
         (lambda: GradualUnfreezing([]), "boundaries must be names"),
         (lambda: GradualUnfreezing([None, "head"]), "None at most at their end"),
-        (lambda: GradualUnfreezing(["head"], 0), "every_epochs must be at least 1"),
+        (lambda: GradualUnfreezing("head"), "`boundaries` must be a list"),
+        (lambda: GradualUnfreezing(["head"], 0), "every_epochs must be an int >= 1"),
+        (lambda: GradualUnfreezing(["head"], 1.5), "every_epochs must be an int >= 1"),
     ],
 )
 def test_bad_input(make, message):

@@ -113,7 +113,11 @@ def test_the_same_on_jax():
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [((-1,), "start_epoch must be an int >= 0"), ((1, "l3"), "There is no regulariser 'l3'")],
+    [
+        ((-1,), "start_epoch must be an int >= 0"),
+        ((1, "l3"), "There is no regulariser 'l3'"),
+        ((1, None), "regularizer must be one"),
+    ],
 )
 def test_bad_arguments(arguments, message):
     with pytest.raises(InputError, match=message):

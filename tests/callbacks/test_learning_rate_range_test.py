@@ -1,5 +1,7 @@
 """The losses are those of the steps, the suggestion trains, and nothing is left behind."""
 
+import signal
+
 import keras
 import numpy as np
 import pytest
@@ -138,3 +140,26 @@ def test_a_schedule_is_refused():
     model = compiled(keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 9)))
     with pytest.raises(kc.InputError, match="Compile with a number for the test"):
         run(model, LearningRateRangeTest())
+
+
+class Press(keras.callbacks.Callback):
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch == 5:
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_undoes_it_too(capfd):
+    outside = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        model = compiled()
+        before = [np.array(v) for v in model.variables]
+        test = LearningRateRangeTest(highest=100.0)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, Y, batch_size=32, callbacks=[test, Press()], verbose=0)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, outside)
+    assert len(test.rates) == 6 and "then undoing the test" in capfd.readouterr().err
+    for variable, value in zip(model.variables, before):
+        np.testing.assert_array_equal(variable, value)
+    assert float(model.optimizer.learning_rate) == float(compiled().optimizer.learning_rate)

@@ -30,8 +30,9 @@ def test_each_file_is_the_model_at_the_end_of_a_cycle(tmp_path):
 
 
 def test_bad_input(tmp_path):
-    with pytest.raises(kc.InputError, match="every_epochs must be at least 1"):
-        Snapshots(tmp_path, 0)
+    for every in (0, 1.5):
+        with pytest.raises(kc.InputError, match="every_epochs must be an int >= 1"):
+            Snapshots(tmp_path, every)
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     with pytest.raises(kc.InputError, match="5 epochs are no whole number of cycles of 2"):

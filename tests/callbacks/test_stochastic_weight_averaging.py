@@ -52,8 +52,10 @@ def test_the_mean_of_the_last_epochs(every, epochs):
 
 
 def test_bad_input():
-    with pytest.raises(kc.InputError, match="every_epochs at least 1"):
+    with pytest.raises(kc.InputError, match="every_epochs must be an int >= 1. Received: 0"):
         StochasticWeightAveraging(0, every_epochs=0)
+    with pytest.raises(kc.InputError, match="start_epoch must be an int >= 0. Received: 4.5"):
+        StochasticWeightAveraging(0.75 * 6)
     with pytest.raises(kc.InputError, match="Pass the training data"):
         compiled().fit(data(), callbacks=[StochasticWeightAveraging(0)], verbose=0)
     with pytest.raises(kc.InputError, match="never reached: fit trains 3 epochs"):

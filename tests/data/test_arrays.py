@@ -70,13 +70,16 @@ def test_equal_images_cross_neither_splits_nor_classes():
         (["b", "a"] * 20, ["a", "b"]),
         (["b", "10"] * 20, ["10", "b"]),
         ([True, False] * 20, ["False", "True"]),
+        ([10.0, 2.0] * 20, ["2", "10"]),  # what a table makes of ints where one was missing
+        (np.array([b"b", b"a"] * 20), ["a", "b"]),
     ],
 )
 def test_classes_are_in_a_natural_order(labels, names):
     data = from_arrays(images(), labels)
     assert data.class_names == names
+    first = np.argmax([name in str(labels[0]) for name in names])  # that of every second image
     for split in (data.train, data.test):
-        assert [names[i] for i in split.labels] == [str(labels[i]) for i in numbers(split)]
+        assert list(split.labels) == [(first + i) % 2 for i in numbers(split)]
 
 
 def test_class_names_keep_their_order_and_the_labels_their_numbers():
@@ -85,6 +88,9 @@ def test_class_names_keep_their_order_and_the_labels_their_numbers():
     assert data.class_names == ["zebra", "yak", "ape"]
     assert set(data.train.labels) == {0, 2}
     np.testing.assert_array_equal(data.train.labels, labels[numbers(data.train), 0])
+    by_number = from_arrays(images(), labels, class_names={2: "ape", 0: "zebra", 1: "yak"})
+    assert by_number.class_names == data.class_names
+    np.testing.assert_array_equal(by_number.train.labels, data.train.labels)
 
 
 def test_resizing_is_pillows():
@@ -121,6 +127,14 @@ GOOD = {"images": images(), "labels": [0, 1] * 20}
         ),
         ({"class_names": ["a", "a"]}, "class_names must differ from each other"),
         ({"class_names": ["a", "b"], "labels": ["a", "b"] * 20}, "labels must be ints"),
+        ({"class_names": {"cat": 0, "dog": 1}}, "keys 0 to 1. Received: 'cat', 'dog'"),
+        ({"labels": [0, None] * 20}, "20 images have no label, the first is number 1: leave them"),
+        (
+            {"labels": [0.0, 1.0, 1.0, np.nan] * 10},
+            "10 images have no label, the first is number 3",
+        ),
+        ({"labels": [0.0, 0.5] * 20}, r"whole numbers or names. Received: \[0.0, 0.5"),
+        ({"labels": [0.0, np.inf] * 20}, "whole numbers or names"),
         ({"splits": ["train"] * 39}, "Expected 40 splits, one per image. Received: 39"),
         (
             {"splits": ["train", "val"] * 20},
@@ -189,7 +203,19 @@ def test_a_group_that_given_splits_part_is_named():
     assert finding.paths == ["array/1"]
 
 
-@pytest.mark.parametrize("nothing", [None, np.nan])
+class NA:
+    """As pandas has it."""
+
+    def __eq__(self, other):
+        return self
+
+    __ne__, __hash__ = __eq__, object.__hash__
+
+    def __bool__(self):
+        raise TypeError("boolean value of NA is ambiguous")
+
+
+@pytest.mark.parametrize("nothing", [None, np.nan, NA()])
 def test_what_has_no_group_is_alone(nothing):
     data = from_arrays(images(), [0, 1] * 20, groups=[nothing] * 38 + ["a", "a"])
     assert sorted(map(len, data.inventory.together))[-1:] == [2]

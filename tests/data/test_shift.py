@@ -26,6 +26,10 @@ def test_p_values_are_even_without_shift_and_small_with_one():
     assert class_shift(draw.multinomial(400, shares), [100, 100, 100, 100])["p_value"] < 1e-6
 
 
+def test_counts_by_class():
+    assert class_shift({0: 90, 1: 10}, {1: 90, 0: 10}) == class_shift([90, 10], [10, 90])
+
+
 def test_classes_of_neither_and_of_one_split():
     assert class_shift([5, 0], [9, 0]) == {"total_variation": 0, "chi2": 0, "p_value": 1}
     assert class_shift([5, 0, 3], [5, 0, 3]) == class_shift([5, 3], [5, 3])

@@ -78,7 +78,9 @@ def test_a_model_with_its_data_or_alone(result, tmp_path):
         "class_names": result.class_names, "image_size": [32, 32], "channels": 3,
         "resize": "stretch",
     }  # fmt: skip
-    done = export(result.model, tmp_path / "alone", "saved_model")
+    names = {1: "b", 0: "a", 2: "c"}
+    done = export(result.model, tmp_path / "alone", "saved_model", labels=names)
+    assert json.loads((done.path / "labels.json").read_text())["class_names"] == ["a", "b", "c"]
     assert done.compared_on.startswith("noise") and done.accuracy is None
 
 
@@ -104,6 +106,7 @@ def test_wrong_use_is_one_sentence(run, result, tmp_path):
         (run, {"to": "saved_model", "quantize": "int8"}, "saved_model has no int8 form"),
         (result.model, {"quantize": "int8"}, "needs photos of known classes.*Pass photos="),
         (result.model, {"labels": ["cat"]}, "3 probabilities, and there are 1 labels"),
+        (result.model, {"labels": "abc"}, "`labels` must be a list"),
         (two, {}, "has 1 inputs and 2 outputs"),
         (tiny_network, {}, "Pass a run folder, a Run or a keras.Model"),
         (tmp_path, {}, "No model at"),

@@ -77,7 +77,7 @@ def test_a_class_without_samples_has_no_weight(rule):
 def test_bad_numbers_are_refused():
     with pytest.raises(InputError, match="`beta` must be"):
         effective_number_weights([1, 2], beta=1.0)
-    for weights in ([1.0], [1.0, -1.0]):
+    for weights in ([1.0], [1.0, -1.0], [1.0, float("nan")], {0: 1.0, 1: float("inf")}):
         with pytest.raises(InputError, match="`weights` must be two or more"):
             ClassWeighted(keras.losses.BinaryCrossentropy(), weights)
 
@@ -96,3 +96,11 @@ def test_a_label_that_is_no_class_is_loud(weights, labels):
     y_pred = np.ones((2, len(weights)), "float32")
     assert np.isnan(float(ClassWeighted(Ones(), weights)(np.array(labels), y_pred)))
     assert float(ClassWeighted(Ones(), weights)(np.array([0, 1]), y_pred)) == np.mean(weights[:2])
+
+
+def test_weights_and_counts_may_be_dicts_as_fit_has_them():
+    weights = ClassWeighted(Ones(), {2: 4.0, 0: 1.0, 1: 2.0}).weights
+    assert weights == [1.0, 2.0, 4.0]
+    assert balanced_weights({1: 10, 0: 30}) == balanced_weights([30, 10])
+    with pytest.raises(InputError, match="keys 0 to 1. Received: 0, 2"):
+        ClassWeighted(Ones(), {0: 1.0, 2: 4.0})
