@@ -1,5 +1,7 @@
 """Copies of everything a training changes in a model, in memory."""
 
+import collections
+
 import keras
 import numpy as np
 
@@ -13,6 +15,7 @@ __all__ = [
     "optimizer_variables",
     "refuse_unbuilt",
     "restore",
+    "slot_names",
     "snapshot",
 ]
 
@@ -55,7 +58,7 @@ def assign(variables, values):
 def snapshot(model):
     """Weights, moving statistics and momenta as they are now."""
     learnt = optimizer_variables(model)
-    return copied(model.variables), copied(learnt), [variable.path for variable in learnt]
+    return copied(model.variables), copied(learnt), slot_names(learnt, model, model.optimizer)
 
 
 def restore(model, state):
@@ -63,12 +66,14 @@ def restore(model, state):
 
     What the optimiser keeps of weights that did not train then (`GradualUnfreezing`) begins anew.
     """
-    weights, momenta, paths = state
+    weights, momenta, names = state
     assign(model.variables, weights)
     learnt = optimizer_variables(model)
     if len(momenta) != len(learnt):  # else in order: another process may name layers otherwise
-        known = {v.path: v for v in fresh_optimizer(model).variables} | dict(zip(paths, momenta))
-        momenta = [known[v.path] for v in learnt]
+        new = fresh_optimizer(model)
+        known = dict(zip(slot_names(new.variables, model, new), new.variables))
+        known |= dict(zip(names, momenta))
+        momenta = [known[name] for name in slot_names(learnt, model, model.optimizer)]
     assign(learnt, momenta)
 
 
@@ -83,8 +88,41 @@ def fresh_optimizer(model):
             kept = [v for v in model.variables if not old_part._use_weight_decay(v)]
             part.exclude_from_weight_decay(kept)
     new.build(model.trainable_variables)
-    averages = {f"{v.path.replace('/', '_')}_average": v for v in model.trainable_variables}
+    averages = collections.defaultdict(list)  # several of a name: see `slot_names`
+    for variable in model.trainable_variables:
+        averages[f"{_prefix(variable)}average"].append(variable)
     for variable in new.variables:
-        if variable.name in averages:
-            variable.assign(keras.ops.copy(averages[variable.name]))  # JAX donates each buffer once
+        if averages.get(variable.name):
+            value = averages[variable.name].pop(0)
+            variable.assign(keras.ops.copy(value))  # JAX donates each buffer once
     return new
+
+
+def slot_names(slots, model, optimizer):
+    """A name of its own for each variable of an optimiser: its path and whose it is.
+
+    Layers of two nested models may have one path, so their slots have too. Optimisers make slots of
+    a kind in the order of the weights: the n-th of a path is that of the n-th such weight.
+
+    >>> model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="last")], name="a")
+    >>> model.compile(keras.optimizers.SGD(momentum=0.9, name="sgd"))
+    >>> slot_names(optimizer_variables(model), model, model.optimizer)
+    ['sgd/a_last_kernel_momentum of 0', 'sgd/a_last_bias_momentum of 1']
+    """
+    places = {id(variable): place for place, variable in enumerate(model.variables)}
+    owners = collections.defaultdict(list)
+    for part in parts_of(optimizer):
+        for variable in part._trainable_variables:
+            owners[_prefix(variable)].append(places.get(id(variable)))
+    seen, names = collections.Counter(), []
+    for slot in slots:
+        own = [prefix for prefix in owners if slot.name.startswith(prefix)]
+        of = owners[max(own, key=len)][seen[slot.path]] if own else None
+        seen[slot.path] += 1
+        names.append(f"{slot.path} of {of}")
+    return names
+
+
+def _prefix(variable):
+    """What the names of its slots begin with."""
+    return variable.path.replace("/", "_") + "_"

@@ -136,4 +136,12 @@ def _iterator(batch):
         return iter([batch])
     import tensorflow as tf
 
-    return iter(tf.data.Dataset.from_tensors(batch))
+    def of_any_size(part):
+        if part is None:
+            return None
+        shape = [None, *part.shape[1:]]
+        return tf.raw_ops.PlaceholderWithDefault(input=part, shape=shape)
+
+    # One trace for all sizes: else the sizes that a run has seen decide the last bits of a step.
+    dataset = tf.data.Dataset.from_tensors(batch)
+    return iter(dataset.map(lambda *parts: tf.nest.map_structure(of_any_size, parts)))

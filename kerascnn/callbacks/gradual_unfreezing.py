@@ -4,7 +4,7 @@ import keras
 
 from kerascnn._errors import InputError, in_order, one_of, whole
 from kerascnn._graph import leaves
-from kerascnn.callbacks._values import fresh_optimizer, refuse_unbuilt
+from kerascnn.callbacks._values import fresh_optimizer, refuse_unbuilt, slot_names
 
 __all__ = ["GradualUnfreezing"]
 
@@ -120,10 +120,10 @@ def _train(layer, trainable):
 
 def _rebuild_optimizer(model):
     """An optimiser of the weights that train now, with what the old one knows of them."""
-    known = {variable.path: variable for variable in model.optimizer.variables}
-    new = fresh_optimizer(model)
-    for variable in new.variables:
-        if variable.path in known:
-            variable.assign(keras.ops.copy(known[variable.path]))  # else JAX deletes the old one
+    old, new = model.optimizer, fresh_optimizer(model)
+    known = dict(zip(slot_names(old.variables, model, old), old.variables))
+    for name, variable in zip(slot_names(new.variables, model, new), new.variables):
+        if name in known:
+            variable.assign(keras.ops.copy(known[name]))  # else JAX deletes the old one
     model.optimizer = new
     model.make_train_function(force=True)

@@ -189,3 +189,26 @@ def test_a_batch_that_waits_has_no_logs_and_an_epoch_that_ends_there_has():
     assert [bool(names) for names in stop.seen] == [False, False, False, True, False, False]
     assert history.keys() == {"loss", "mae", "learning_rate"} and history["loss"][0] > 0
     assert type(history["mae"][0]) is float
+
+
+class Traced(keras.Model):
+    traces = 0
+
+    def train_step(self, *args):
+        Traced.traces += 1
+        return super().train_step(*args)
+
+
+def test_one_step_is_traced_for_all_sizes():
+    """So that a run that begins at a large size computes what one that grew to it computes."""
+    counts = []
+    for epochs in ([1], [1, 2, 3]):
+        inputs = keras.Input((3,), name="x")
+        model = Traced(inputs, keras.layers.Dense(1)(inputs))
+        model.compile("sgd", "mse")
+        Traced.traces = 0
+        model.fit(
+            {"x": X}, Y, batch_size=4, epochs=4, callbacks=[BatchSizeGrowth(epochs, 2)], verbose=0
+        )
+        counts.append(Traced.traces)
+    assert counts[0] == counts[1]

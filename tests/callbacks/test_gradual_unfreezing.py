@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import kerascnn as kc
-from kerascnn.callbacks import GradualUnfreezing
+from kerascnn.callbacks import GradualUnfreezing, PlateauRollback
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(32, 6)).astype("float32")
@@ -74,6 +74,40 @@ def test_a_moving_average_does_not_shrink_late_layers():
     before = model.get_layer("one").get_weights()[0]
     model.fit(X, Y, epochs=3, callbacks=[GradualUnfreezing(["head", None])], verbose=0)
     np.testing.assert_allclose(model.get_layer("one").get_weights()[0], before, rtol=0.01)
+
+
+def towers(optimizer, units=(4, 4)):
+    """Two nested models whose layers have the same names, so that their variables share a path."""
+    keras.utils.set_random_seed(0)
+    inputs, parts = keras.Input((6,)), []
+    for name, width in zip(("left", "right"), units):
+        own = keras.Input((6,))
+        y = keras.layers.Dense(width, name="dense")(own)
+        parts.append(keras.Model(own, y, name=name)(inputs))
+    y = keras.layers.Dense(1, name="head")(keras.layers.Concatenate(name="both")(parts))
+    model = keras.Model(inputs, y)
+    model.compile(optimizer, "mse")
+    return model
+
+
+@pytest.mark.parametrize("units", [(4, 4), (4, 7)])
+def test_layers_of_one_name_in_two_nested_models(units):
+    model = towers(keras.optimizers.SGD(1e-6, momentum=0.9, use_ema=True), units)
+    kernels = [model.get_layer(name).get_weights()[0] for name in ("left", "right")]
+    momenta = []
+    keep = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: momenta.append(
+            [np.array(v) for v in model.optimizer.variables if v.name == "dense_kernel_momentum"]
+        )
+    )
+    unfreeze = GradualUnfreezing(["head", "right", "left"])
+    model.fit(X, Y, epochs=3, callbacks=[unfreeze, PlateauRollback("loss"), keep], verbose=0)
+    for name, kernel in zip(("left", "right"), kernels):  # the averages, put in by Keras
+        np.testing.assert_allclose(model.get_layer(name).get_weights()[0], kernel, rtol=1e-3)
+    none, right, (new, old) = momenta
+    assert none == [] and len(right) == 1 and not right[0].any()
+    assert new.shape == (6, units[0]) and not new.any()
+    assert old.shape == (6, units[1]) and old.any()
 
 
 def test_what_is_excluded_from_weight_decay_stays_so():
