@@ -199,16 +199,12 @@ class Traced(keras.Model):
         return super().train_step(*args)
 
 
-def test_one_step_is_traced_for_all_sizes():
-    """So that a run that begins at a large size computes what one that grew to it computes."""
-    counts = []
-    for epochs in ([1], [1, 2, 3]):
-        inputs = keras.Input((3,), name="x")
-        model = Traced(inputs, keras.layers.Dense(1)(inputs))
-        model.compile("sgd", "mse")
-        Traced.traces = 0
-        model.fit(
-            {"x": X}, Y, batch_size=4, epochs=4, callbacks=[BatchSizeGrowth(epochs, 2)], verbose=0
-        )
-        counts.append(Traced.traces)
-    assert counts[0] == counts[1]
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="its traces")
+def test_one_step_is_traced_for_all_large_sizes():
+    """So that a run that continues at a large size computes what one that grew to it computes."""
+    inputs = keras.Input((3,))
+    model = Traced(inputs, keras.layers.Dense(1)(inputs))
+    model.compile("sgd", "mse")
+    Traced.traces, options = 0, {"batch_size": 4, "epochs": 4, "initial_epoch": 2, "verbose": 0}
+    model.fit(X[:32], Y[:32], callbacks=[BatchSizeGrowth([1, 2, 3], 2)], **options)
+    assert Traced.traces == 1
