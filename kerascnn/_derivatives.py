@@ -1,4 +1,4 @@
-"""Derivatives of a compiled model's loss, on TensorFlow and JAX."""
+"""Compiled functions and derivatives of a compiled model's loss, on TensorFlow and JAX."""
 
 import functools
 
@@ -142,20 +142,34 @@ def joined(tensors):
     return np.concatenate([np.asarray(ops.convert_to_numpy(t), "f8").ravel() for t in tensors])
 
 
-def value_and_gradient(function, has_aux=False):
-    """Compile function(tensors, *more), a scalar, to one of (scalar, [gradient of each tensor]).
+def compiled(function):
+    """Compile a function of tensors.
 
-    With `has_aux` it gives (scalar, what else there is to know), and so does the compiled one.
+    >>> float(compiled(lambda x: 2 * x)(ops.ones(())))
+    2.0
     """
     if keras.backend.backend() == "jax":
         import jax
 
-        return jax.jit(jax.value_and_grad(function, has_aux=has_aux))
+        return jax.jit(function)
     import tensorflow as tf
 
     # TensorFlow warns of functions that are traced often, which it knows by their code.
-    compiled = functools.partial(_value_and_gradient, function, has_aux)
-    return tf.function(compiled, autograph=False)
+    return tf.function(functools.partial(function), autograph=False)
+
+
+def value_and_gradient(function, has_aux=False, once=False):
+    """Compile function(tensors, *more), a scalar, to one of (scalar, [gradient of each tensor]).
+
+    With `has_aux` it gives (scalar, what else there is to know), and so does the compiled one.
+    What is called `once` TensorFlow runs as it is, for tracing it would take longer.
+    """
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return compiled(jax.value_and_grad(function, has_aux=has_aux))
+    step = functools.partial(_value_and_gradient, function, has_aux)
+    return step if once else compiled(step)
 
 
 def hessian_product(function):
@@ -167,7 +181,7 @@ def hessian_product(function):
             gradient = jax.grad(lambda moved: function(moved, *more))
             return jax.jvp(gradient, (tensors,), (directions,))[1]
 
-        return jax.jit(product)
+        return compiled(product)
     import tensorflow as tf
 
     def product(tensors, directions, *more):
@@ -177,7 +191,7 @@ def hessian_product(function):
             slope = sum(tf.reduce_sum(g * d) for g, d in zip(gradients, directions))
         return tape.gradient(slope, tensors, unconnected_gradients="zero")
 
-    return tf.function(product, autograph=False)
+    return compiled(product)
 
 
 def _value_and_gradient(function, has_aux, tensors, *more):

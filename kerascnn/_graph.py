@@ -230,7 +230,7 @@ def split(model, layer_name):
             f"path goes around it. Choose one of: {', '.join(cut_points(model))}."
         )
     trunk = keras.Model(_input_of(model), tensor, name=f"{model.name}_trunk")
-    tail = keras.Model(tensor, _output_of(model), name=f"{model.name}_tail")
+    tail = keras.Model(tensor, result_of(model), name=f"{model.name}_tail")
     return trunk, tail
 
 
@@ -307,7 +307,7 @@ def _cuts(model):
     around an articulation would have to be such an edge.
     """
     if isinstance(model, keras.Sequential):
-        model = keras.Model(_input_of(model), _output_of(model))
+        model = keras.Model(_input_of(model), result_of(model))
     last_use, calls = _uses(model)
     cuts, reach, pooled, kernels, norms = [], -1, False, 0, 0
     for i, operation in enumerate(model.operations):
@@ -329,7 +329,7 @@ def _input_of(model):
     return model.inputs[0] if len(model.inputs) == 1 else model.input
 
 
-def _output_of(model):
+def result_of(model):
     return model.outputs[0] if len(model.outputs) == 1 else model.output
 
 

@@ -29,6 +29,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerascnn._derivatives import compiled
 from kerascnn._errors import InputError
 
 __all__ = [
@@ -317,8 +318,12 @@ def simulate(schedule, steps):
     """
     steps = np.arange(_count(steps, "steps")) if np.ndim(steps) == 0 else np.asarray(steps)
     rate = functools.partial(_rate, _schedule_or_rate(schedule))
-    rates = ops.map(lambda step: ops.cast(rate(step), "float32"), ops.convert_to_tensor(steps))
-    return np.array(ops.convert_to_numpy(rates))
+
+    @compiled
+    def rates(steps):
+        return ops.map(lambda step: ops.cast(rate(step), "float32"), steps)
+
+    return np.array(ops.convert_to_numpy(rates(ops.convert_to_tensor(steps))))
 
 
 RobbinsMonro = collections.namedtuple("RobbinsMonro", ["explores", "converges", "power"])

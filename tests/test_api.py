@@ -36,7 +36,7 @@ def test_unknown_name_is_an_attribute_error(package):
 
 
 LIGHT = ["kerascnn", "kerascnn.cli", "kerascnn.report", "kerascnn.data", "kerascnn.transfer"]
-LIGHT += ["kerascnn.overview", "kerascnn.weights"]
+LIGHT += ["kerascnn.doctor.runs", "kerascnn.overview", "kerascnn.weights"]
 
 
 def test_importing_starts_no_backend():

@@ -104,12 +104,13 @@ def test_launch_gives_a_script_its_own_options(kerascnn_command, tmp_path):
     assert refused(kerascnn_command("launch", "no.py")) == "There is no script no.py."
 
 
-def test_help_check_and_models_start_no_backend(photos):
+def test_help_check_models_and_doctor_start_no_backend(photos, run):
     code = f"""
 import sys
 from kerascnn.cli import main
 helps = [[name, "--help"] for name in ("finetune", "tune")]
-for arguments in (["--help"], ["check", {str(photos)!r}], ["models"], *helps):
+others = [["check", {str(photos)!r}], ["models"], ["doctor", {str(run[0])!r}]]
+for arguments in (["--help"], *others, *helps):
     sys.argv = ["kerascnn", *arguments]
     try:
         main()

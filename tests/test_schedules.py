@@ -183,6 +183,19 @@ def test_simulate_is_what_training_sees():
     assert schedules.simulate(0.25, 3).tolist() == [0.25] * 3
 
 
+def test_simulate_asks_the_schedule_once_for_all_steps():
+    calls = []
+
+    class Counted(S.LearningRateSchedule):
+        def __call__(self, step):
+            calls.append(step)
+            return 0.1 / (1.0 + keras.ops.cast(step, "float32"))
+
+    expected = 0.1 / np.arange(1, 201)
+    np.testing.assert_allclose(schedules.simulate(Counted(), 200), expected, rtol=1e-6)
+    assert len(calls) <= 2
+
+
 ROBBINS_MONRO = {  # (schedule, (the sum is infinite, the sum of squares is finite))
     "constant": (0.1, (True, False)),
     "exponential": (S.ExponentialDecay(0.1, 1000, 0.5), (False, True)),

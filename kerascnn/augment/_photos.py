@@ -12,15 +12,17 @@ __all__ = ["listed", "part", "read", "resized"]
 
 
 def listed(photos):
-    """`photos` as a list that has at least one; a single path or image is refused.
+    """`photos` as a list that has at least one; one path is a list of one, one image is refused.
 
     >>> listed(np.zeros((2, 4, 4, 3), "uint8"))[0].shape
     (4, 4, 3)
     """
-    one = isinstance(photos, str | os.PathLike) or getattr(photos, "ndim", 4) != 4
-    if one or not len(photos):
+    if isinstance(photos, str | os.PathLike):
+        return [photos]
+    if getattr(photos, "ndim", 4) != 4 or not len(photos):
         raise InputError(
-            "`photos` must be a list of paths or of uint8 arrays (H, W, C), with at least one."
+            "`photos` must be a list of paths or of uint8 arrays (H, W, C), with at least one. "
+            "Of one image pass image[None]."
         )
     return list(photos)
 

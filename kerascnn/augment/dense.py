@@ -36,7 +36,8 @@ def predict_dense(model, photos, scales=None):
     Args:
         model: functional or Sequential `keras.Model` (N, H, W, C) -> (N, classes), that ends in
             Flatten and dense layers or in global pooling and what follows it.
-        photos: list of paths, or of uint8 arrays (H, W, C), or one array (N, H, W, C). 0-255.
+        photos: list of paths, or of uint8 arrays (H, W, C), or one array (N, H, W, C), 0-255; or
+            one path.
         scales: ints, Q in pixels, not below the larger side of the model's input. None is the
             paper's {S - 32, S, S + 32} for a network of 224 trained at S = 256, in proportion: 1,
             8/7 and 9/7 of the input's size.

@@ -1,5 +1,7 @@
 """What all augmentation layers share: seeds for each image, dtypes, value ranges, two engines."""
 
+import numbers
+
 import keras
 import numpy as np
 from keras import ops
@@ -66,8 +68,9 @@ class ImageAugmentation(keras.layers.Layer):
                 f"value_range must be (low, high) with low < high. Received: {value_range}."
             )
         self.value_range = tuple(value_range)
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        # Keras refuses NumPy's ints.
+        self.seed = int(seed) if isinstance(seed, numbers.Integral) else seed
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     # --- what a layer defines -----------------------------------------------------------------
 

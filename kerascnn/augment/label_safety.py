@@ -6,7 +6,7 @@ import numpy as np
 
 from kerascnn._errors import InputError
 from kerascnn._random import image_seeds
-from kerascnn.augment.preview import as_layers
+from kerascnn.data.augmented import as_layers
 
 __all__ = ["LabelSafety", "label_safety"]
 
@@ -101,9 +101,9 @@ def label_safety(layer, model, data, *, draws=8, seed=0):
 
 def _named(layer):
     if isinstance(layer, dict):
-        return {name: as_layers(one)[0] for name, one in layer.items()}
+        return {name: as_layers(one, draws_for_each=True)[0] for name, one in layer.items()}
     named = {}
-    for one in as_layers(layer):
+    for one in as_layers(layer, draws_for_each=True):
         name = type(one).__name__
         named[name if name not in named else one.name] = one
     return named
@@ -137,7 +137,9 @@ def _arrays(split):
 
 
 def _predicted(model, images):
-    scores = model.predict(images.astype(np.float32), batch_size=_BATCH, verbose=0)
+    batches = (images[i : i + _BATCH] for i in range(0, len(images), _BATCH))
+    # `predict` would hold all images as float32, twice.
+    scores = np.concatenate([model.predict_on_batch(x.astype(np.float32)) for x in batches])
     if scores.shape[-1] == 1:
         return (scores[:, 0] > 0.5).astype(int)
     return scores.argmax(axis=-1)

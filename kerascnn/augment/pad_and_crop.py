@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 from kerascnn.augment._checks import size_of
 from kerascnn.augment._warp import shifted, shifted_kernel
 from kerascnn.augment.image_augmentation import ImageAugmentation
@@ -40,9 +40,7 @@ class PadAndCrop(ImageAugmentation):
 
     def __init__(self, padding=4, size=None, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(padding, int) or padding < 0:
-            raise InputError(f"padding must be an int >= 0. Received: {padding!r}.")
-        self.padding = padding
+        self.padding = whole(padding, "padding", 0)
         self.size = None if size is None else size_of("size", size)
 
     def draw(self, draws, height, width):

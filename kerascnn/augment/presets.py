@@ -1,6 +1,7 @@
 """What the papers' networks were trained with, and three strengths for photos, by name."""
 
 from kerascnn._errors import InputError, one_of
+from kerascnn.augment._checks import size_of
 from kerascnn.augment.area_crop import AreaCrop
 from kerascnn.augment.color_jitter import ColorJitter
 from kerascnn.augment.combine import Sequence
@@ -72,7 +73,7 @@ def _alexnet(size):
 def _scaled(size, longest):
     """The paper's lengths are for crops of 224 pixels."""
     size = size or 224
-    side = size if isinstance(size, int) else max(size)
+    side = max(size_of("image_size", size))
     jitter = ScaleJitter(size, shorter=(side * 256 / 224, side * longest / 224))
     return [jitter, _mirrored(), FancyPCA()]
 

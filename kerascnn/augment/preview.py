@@ -4,6 +4,7 @@ import numpy as np
 
 from kerascnn._errors import InputError
 from kerascnn._random import child_seeds, image_seeds
+from kerascnn.data.augmented import as_layers
 
 __all__ = ["preview"]
 
@@ -53,18 +54,6 @@ def preview(layer, data, path=None, *, photos=4, draws=7, seed=0):
     return figure
 
 
-def as_layers(layer):
-    """The layers of `kerascnn.augment` in a list, or an `InputError`."""
-    layers = list(layer) if isinstance(layer, list | tuple) else [layer]
-    for one in layers:
-        if not hasattr(one, "augment_numpy"):
-            raise InputError(
-                "Expected layers of kerascnn.augment, which draw for each image. "
-                f"Received: {type(one).__name__}."
-            )
-    return layers
-
-
 def _chosen(data, count, seed):
     """(uint8 images, class names) of some photos."""
     split = getattr(data, "train", data)
@@ -79,6 +68,6 @@ def _chosen(data, count, seed):
 
 def _drawn(layer, images, seed, number):
     seeds = image_seeds(seed, number, range(len(images)))
-    for place, one in enumerate(as_layers(layer)):  # the draws of `split.augment`
+    for place, one in enumerate(as_layers(layer, draws_for_each=True)):  # as `split.augment`
         images = one.augment_numpy(images, child_seeds(seeds, place))
     return images

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kerascnn._errors import InputError
+from kerascnn._errors import whole
 from kerascnn.augment._checks import bounded
 from kerascnn.augment._policy import FOURTEEN, Policy, values_of
 
@@ -50,9 +50,7 @@ class RandAugment(Policy):
 
     def __init__(self, num_ops=2, magnitude=9, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(num_ops, int) or num_ops < 1:
-            raise InputError(f"num_ops must be an int >= 1. Received: {num_ops!r}.")
-        self.num_ops = num_ops
+        self.num_ops = whole(num_ops, "num_ops", 1)
         self.magnitude = bounded("magnitude", magnitude, 0, _STRONGEST)
 
     def draw(self, draws, height, width):

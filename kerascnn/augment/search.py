@@ -5,7 +5,7 @@ import time
 
 import keras
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 from kerascnn._random import permutation
 from kerascnn._steps import releasable
 from kerascnn.augment.combine import Sequence
@@ -34,15 +34,16 @@ def search_policy(make_model, data, trials=8, epochs=3, metric="accuracy", seed=
         epochs: int >= 1, of each training.
         metric: str, what ranks them: a name among the model's metrics, for which more is better, or
             "loss".
-        seed: int. Decides which are tried, and the weights and draws of all trials: equal seeds
-            repeat a search. Sets Keras's random seed.
+        seed: int >= 0. Decides which are tried, and the weights and draws of all trials: equal
+            seeds repeat a search. Sets Keras's random seed.
 
     Returns:
         List of dicts, the best first: "score", "num_ops", "magnitude" (0 and 0: none), "layer" for
         `split.augment(layer)`.
 
     Raises:
-        InputError: `trials` or `epochs` is outside its range, or the model has no such metric.
+        InputError: `trials`, `epochs` or `seed` is outside its range, or the model has no such
+            metric.
 
     >>> import kerascnn as kc, numpy as np
     >>> images = np.random.default_rng(0).integers(256, size=(40, 8, 8, 3), dtype="uint8")
@@ -58,7 +59,11 @@ def search_policy(make_model, data, trials=8, epochs=3, metric="accuracy", seed=
     >>> found[0]["score"] >= found[1]["score"]
     True
     """
-    _check(trials, epochs)
+    trials, epochs = whole(trials, "trials", 1), whole(epochs, "epochs", 1)
+    seed = whole(seed, "seed", 0)
+    most = len(_CANDIDATES) + 1
+    if trials > most:
+        raise InputError(f"trials must be an int from 1 to {most}. Received: {trials}.")
     drawn = permutation(len(_CANDIDATES), seed, "search_policy")[: trials - 1]
     records = []
     for number, pair in enumerate([(0, 0), *(_CANDIDATES[i] for i in drawn)], start=1):
@@ -89,11 +94,3 @@ def _score(make_model, data, layer, epochs, metric, seed):
             "or compile the model with it."
         )
     return scores[metric]
-
-
-def _check(trials, epochs):
-    if not (isinstance(trials, int) and 1 <= trials <= len(_CANDIDATES) + 1):
-        most = len(_CANDIDATES) + 1
-        raise InputError(f"trials must be an int from 1 to {most}. Received: {trials!r}.")
-    if not (isinstance(epochs, int) and epochs >= 1):
-        raise InputError(f"epochs must be an int >= 1. Received: {epochs!r}.")

@@ -5,7 +5,7 @@ import operator
 import keras
 import numpy as np
 
-from kerascnn._errors import InputError, one_of
+from kerascnn._errors import InputError, one_of, whole
 from kerascnn.augment import _crops, _photos
 from kerascnn.layers.mean_over_views import MeanOverViews
 
@@ -76,7 +76,8 @@ def predict_photos(model, photos, views="144-crop", batch_size=32):
 
     Args:
         model: as for `test_time`.
-        photos: list of paths, or of uint8 arrays (H, W, C), or one array (N, H, W, C). 0-255.
+        photos: list of paths, or of uint8 arrays (H, W, C), or one array (N, H, W, C), 0-255; or
+            one path.
         views: "flip", "10-crop" or "144-crop".
         batch_size: int >= 1. Views that go through the model at once.
 
@@ -96,7 +97,7 @@ def predict_photos(model, photos, views="144-crop", batch_size=32):
     photos = _photos.listed(photos)
     shown = _views_of(photos, views, size, network.input_shape[-1])
     total, count = np.zeros((len(photos), *network.output_shape[1:])), np.zeros(len(photos))
-    for numbers, batch in _batches(shown, _positive(batch_size)):
+    for numbers, batch in _batches(shown, whole(batch_size, "batch_size", 1)):
         np.add.at(total, numbers, np.asarray(network.predict_on_batch(batch), "float64"))
         np.add.at(count, numbers, 1)
     return (total.T / count).T.astype("float32")
@@ -157,9 +158,3 @@ def _pair(image_size):
             f"given. Received: {image_size}. For photos of several sizes use predict_photos."
         )
     return height, width
-
-
-def _positive(batch_size):
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise InputError(f"`batch_size` must be an int >= 1. Received: {batch_size}.")
-    return batch_size

@@ -28,8 +28,8 @@ class Snapshots(keras.callbacks.Callback):
         files: list of paths, `snapshot-001.keras` first.
 
     Raises:
-        InputError: `every_epochs` is no int or below 1; from `fit`, it does not divide the epochs, so that
-            the last cycle would not end.
+        InputError: `every_epochs` is no int or below 1; from `fit`, it does not divide the epochs,
+            so that the last cycle would not end.
 
     >>> import tempfile
     >>> model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])

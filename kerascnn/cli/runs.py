@@ -86,8 +86,7 @@ def doctor(
 
     Example: kerascnn doctor run/
     """
-    with starting_keras():
-        from kerascnn.doctor import examine_run
+    from kerascnn.doctor import examine_run
 
     diagnosis = examine_run(run)
     if json_:

@@ -28,7 +28,8 @@ class Augmented(EpochCounter):
     Args:
         source: `Split`; its seed decides the draws too.
         layers: layers of `kerascnn.augment` first, then any others, which are called on float32
-            images (batch, H, W, C), 0-255. `MixUp` and `CutMix` also change the labels.
+            images (batch, H, W, C), 0-255. `MixUp` and `CutMix` also change the labels. One by one
+            or in a list.
         training: bool. False: what the layers do without training, e.g. central crops, for
             `validation_data`.
 
@@ -36,8 +37,8 @@ class Augmented(EpochCounter):
         epoch: int >= 0. The epoch that is read now; may be set.
 
     Raises:
-        InputError: a layer mixes labels and the split does not have `one_hot=True`, or a layer of
-            `kerascnn.augment` has another `value_range` than 0-255.
+        InputError: something is no layer, a layer mixes labels and the split does not have
+            `one_hot=True`, or a layer of `kerascnn.augment` has another `value_range` than 0-255.
 
     >>> from kerascnn.augment import RandomAffine
     >>> from kerascnn.data import from_arrays
@@ -52,7 +53,7 @@ class Augmented(EpochCounter):
     def __init__(self, source, layers, training=True):
         super().__init__()
         self.source = source
-        self.layers = list(layers)
+        self.layers = as_layers(layers)
         self.training = training
         self._one_at_a_time = threading.Lock()  # Keras's layers hold their seeds
         for layer in self.layers:
@@ -114,6 +115,29 @@ class Augmented(EpochCounter):
     def manifest(self):
         """The photos, as `Split.manifest`."""
         return self.source.manifest()
+
+
+def as_layers(layers, draws_for_each=False):
+    """A layer, layers, or a list of them in a list; with `draws_for_each`, of ours alone.
+
+    >>> as_layers("light")
+    Traceback (most recent call last):
+    ...
+    kerascnn._errors.InputError: Expected layers of kerascnn.augment or Keras, such as ...
+    """
+    layers = keras.tree.flatten(layers)
+    for layer in layers:
+        if not isinstance(layer, keras.layers.Layer):
+            raise InputError(
+                "Expected layers of kerascnn.augment or Keras, such as "
+                f'kerascnn.augment.preset("medium"). Received: {layer!r}.'
+            )
+        if draws_for_each and not hasattr(layer, "augment_numpy"):
+            raise InputError(
+                "Expected layers of kerascnn.augment, which draw for each image. "
+                f"Received: {type(layer).__name__}."
+            )
+    return layers
 
 
 def augmented_pixels(layer, images, seeds):

@@ -6,6 +6,7 @@ import functools
 import io
 import logging
 import operator
+import os
 import stat
 import threading
 import warnings
@@ -313,6 +314,23 @@ def decode_file(path, image_size=None, channels=3, resize="stretch"):
     [[[7, 7, 7], [7, 7, 7]]]
     """
     return Decoder(image_size, channels, resize).read(path)
+
+
+def listed(paths):
+    """Paths of photos as a list; one path is a list of one.
+
+    Raises:
+        InputError: they are something else, such as images that were read already.
+
+    >>> listed("photo.jpg")
+    ['photo.jpg']
+    """
+    paths = [paths] if isinstance(paths, str | os.PathLike) else paths
+    paths = list(paths) if np.iterable(paths) else [paths]
+    other = [type(p).__name__ for p in paths if not isinstance(p, str | os.PathLike)]
+    if other:
+        raise InputError(f"Expected paths of image files, str or Path. Received: {other[0]}.")
+    return paths
 
 
 def file_bytes(path):

@@ -1,18 +1,21 @@
 """Data sets for `fit`: the order is a function of (seed, epoch), reading is a copy from disk."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import numbers
+import weakref
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, one_of, whole
 from kerascnn._random import permutation
-from kerascnn.data.decode import Decoder
+from kerascnn.data.decode import Decoder, listed
 from kerascnn.data.inventory import Finding, Inventory
+from kerascnn.data.splits import SPLITS
 from kerascnn.data.store import RowStore, cache_folder
 
 __all__ = ["ImageData", "Split"]
@@ -23,28 +26,48 @@ class EpochCounter(keras.utils.PyDataset):
 
     Keras calls `on_epoch_end` at the end of an epoch, but also before the first one begins, after
     one that was interrupted and, on JAX, after a batch was read to build the model. So an epoch
-    counts if it began and all its batches were read. (One batch an epoch on JAX counts that look.)
+    counts if it began and all its batches were read. Workers may read before it begins: what was
+    read counts from the end of the epoch before. (One batch an epoch on JAX counts that look.)
     Subclasses define `num_batches` and call `super().__getitem__(index)`.
     """
+
+    _alive = weakref.WeakSet()
+
+    def __new__(cls, *args, **kwargs):  # copies and unpickled ones come by here too
+        data = super().__new__(cls)
+        EpochCounter._alive.add(data)
+        return data
+
+    @staticmethod
+    @contextlib.contextmanager
+    def all_from(epoch):
+        """Every data set there is begins with that epoch, and is afterwards where it was."""
+        before = {data: data.epoch for data in list(EpochCounter._alive) if "epoch" in vars(data)}
+        for data in before:
+            data.epoch = epoch
+        try:
+            yield
+        finally:
+            for data, own in before.items():
+                data.epoch = own
 
     def __init__(self):
         super().__init__()
         self.epoch = 0
-        self._unread = None  # batches of the epoch that began
+        self._began, self._seen = False, set()  # whether an epoch did, and its batches so far
 
     def on_epoch_begin(self):
-        self._unread = set(range(self.num_batches))
+        self._began = True
 
     def __getitem__(self, index):
         if not 0 <= index < self.num_batches:
             raise IndexError(f"Batches are numbered 0 to {self.num_batches - 1}: {index}")
-        if self._unread:
-            self._unread.discard(index)
+        self._seen.add(index)
 
     def on_epoch_end(self):
-        if self._unread is not None and not self._unread:
+        if self._began and len(self._seen) == self.num_batches:
             self.epoch += 1
-        self._unread = None
+        self._began, self._seen = False, set()
 
 
 class Split(EpochCounter):
@@ -142,12 +165,17 @@ class Split(EpochCounter):
         return self.images(chosen).astype(np.float32), self.targets(chosen)
 
     def targets(self, indices):
-        """The labels of the photos with these numbers, in the form of a batch."""
+        """The labels of the photos with these numbers (as for `images`), in the form of a batch."""
         labels = self.labels[indices]
         return np.eye(len(self.class_names), dtype=np.float32)[labels] if self.one_hot else labels
 
     def images(self, indices):
-        """The decoded photos with these numbers: uint8 array (n, H, W, C), values 0-255."""
+        """The decoded photos with these numbers: uint8 array (n, H, W, C), values 0-255.
+
+        Args:
+            indices: ints (n,), a bool mask (N,) or a slice.
+        """
+        indices = np.arange(self.num_photos)[indices]
         return self._read([self.digests[i] for i in indices], [self.paths[i] for i in indices])
 
     def augment(self, *layers, training=True):
@@ -229,12 +257,41 @@ class ImageData:
         self.inventory.save(path)
 
     def read_photos(self, paths):
-        """Decode and resize other photos exactly as these were: uint8 (n, H, W, C)."""
-        images = [self.decoder.read(path) for path in paths]
+        """Decode and resize other photos exactly as these were.
+
+        Args:
+            paths: list of str or path, image files; or one of them.
+
+        Returns:
+            uint8 array (n, H, W, C), values 0-255.
+
+        Raises:
+            InputError: a file is missing or no image, or `paths` are no paths.
+        """
+        images = [self.decoder.read(path) for path in listed(paths)]
         return np.stack(images) if images else np.empty((0, *self.image_shape), np.uint8)
 
     def with_splits(self, split_of):
-        """The same photos in other splits, `{path: split}`; those not in it stay where they are."""
+        """The same photos in other splits; those that are not named stay where they are.
+
+        Args:
+            split_of: dict {path: "train", "validation" or "test"}, paths as in
+                `data.inventory.photos`.
+
+        Returns:
+            `ImageData`.
+
+        Raises:
+            InputError: there is no such photo or split.
+        """
+        unknown = sorted(set(split_of) - {photo.path for photo in self.inventory.photos}, key=str)
+        if unknown:
+            raise InputError(
+                f"{len(unknown)} of the {len(split_of)} paths are of no photo in the data, the "
+                f"first is {unknown[0]!r}. Take them from `data.inventory.photos`."
+            )
+        for split in set(split_of.values()):
+            one_of(split, SPLITS, "split")
         photos = [
             dataclasses.replace(photo, split=split_of.get(photo.path, photo.split))
             for photo in self.inventory.photos
@@ -246,12 +303,11 @@ class ImageData:
     @classmethod
     def assemble(cls, read, inventory, decoder, *, batch_size, one_hot, seed):
         """Make the three splits of an inventory; `read(digests, paths)` returns the pixels."""
-        if not isinstance(batch_size, numbers.Integral) or batch_size < 1:
-            raise InputError(f"batch_size must be an int >= 1. Received: {batch_size!r}.")
+        batch_size = whole(batch_size, "batch_size", 1)
         if not isinstance(seed, numbers.Integral):
             raise InputError(f"seed must be an int. Received: {seed!r}.")
         parts = {}
-        for name in ("train", "validation", "test"):
+        for name in SPLITS:
             photos = [photo for photo in inventory.photos if photo.split == name]
             parts[name] = Split(
                 read,
@@ -261,7 +317,7 @@ class ImageData:
                 batch_size=batch_size,
                 shuffle=name == "train",
                 one_hot=one_hot,
-                seed=seed,
+                seed=int(seed),
                 name=name,
             )
         return cls(**parts, decoder=decoder, inventory=inventory)

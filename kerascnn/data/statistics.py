@@ -75,8 +75,8 @@ def _channels(photos, decoder, progress):
 def _sums(images):
     """For each photo the means of its channels, of their squares, and how coloured it is."""
     rows = []
-    for image in images.astype(np.float64):
-        flat = image.reshape(-1, image.shape[-1])
+    for image in images:
+        flat = image.reshape(-1, image.shape[-1]).astype(np.float64)
         rows.append([*flat.mean(axis=0), *(flat**2).mean(axis=0), np.ptp(flat, axis=1).mean()])
     return rows
 

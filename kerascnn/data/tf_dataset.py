@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from kerascnn._errors import InputError
 from kerascnn._random import child_seeds, hash_bits
-from kerascnn.data.augmented import augmented_pixels
+from kerascnn.data.augmented import as_layers, augmented_pixels
 
 __all__ = ["augment_dataset"]
 
@@ -19,11 +20,15 @@ def augment_dataset(dataset, *layers, seed=0):
         dataset: `tf.data.Dataset` of images or of tuples that begin with them: (N, H, W, C) or
             (H, W, C), values 0-255. uint8 is many times faster than float, which goes through the
             reference: `dataset.map(lambda x, y: (tf.cast(tf.round(x), "uint8"), y))`.
-        layers: layers of `kerascnn.augment`, called in this order. On any backend of Keras.
+        layers: layers of `kerascnn.augment`, called in this order, one by one or in a list. On any
+            backend of Keras.
         seed: int.
 
     Returns:
         `tf.data.Dataset` of the same structure and dtypes; labels are left alone.
+
+    Raises:
+        InputError: a layer is not one of `kerascnn.augment`, or the elements are no such images.
 
     >>> import tensorflow as tf
     >>> from kerascnn.augment import RandomAffine
@@ -35,6 +40,16 @@ def augment_dataset(dataset, *layers, seed=0):
     (3, 8, 8, 3) uint8 [3 4 5]
     """
     import tensorflow as tf
+
+    layers = as_layers(layers, draws_for_each=True)
+    spec = getattr(dataset, "element_spec", None)
+    first = spec[0] if isinstance(spec, tuple) else spec
+    if not (isinstance(first, tf.TensorSpec) and first.shape.rank in (3, 4)):
+        raise InputError(
+            "Expected a tf.data.Dataset of images (N, H, W, C) or (H, W, C), or of tuples that "
+            'begin with them, as dataset.map(lambda row: (row["image"], row["label"])) makes of '
+            f"dicts. Received: {type(dataset).__name__ if spec is None else spec}."
+        )
 
     def change(element, number):
         images = element[0] if isinstance(element, tuple) else element

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from kerascnn import _graph
-from kerascnn._derivatives import substituted
+from kerascnn._derivatives import compiled, substituted
 from kerascnn.doctor.initialization import _bounds, _gradients
 
 _RELUS = ("relu", "relu6")
@@ -33,7 +33,7 @@ class Look:
         self._batch = [keras.tree.map_structure(ops.convert_to_tensor, part) for part in batch]
         self._batch += [None] * (3 - len(batch))
         self._names = {"dead": [], "saturated": []}
-        self._step = _compiled(self._measured)
+        self._step = compiled(self._measured)
 
     def __call__(self):
         """Dict: "loss", a float, and by name "gradients" (the root mean square of a kernel's),
@@ -91,16 +91,6 @@ def is_kernel(variable):
 def weight_name(variable):
     """The variable's name with that of its layer: "conv1/kernel"."""
     return "/".join(variable.path.split("/")[-2:])
-
-
-def _compiled(function):
-    if keras.backend.backend() == "jax":
-        import jax
-
-        return jax.jit(function)
-    import tensorflow as tf
-
-    return tf.function(function, autograph=False)
 
 
 def _named(names, values):

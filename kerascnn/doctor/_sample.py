@@ -97,10 +97,7 @@ def _of_arrays(data, batch_size):
     x, y, weights = keras.tree.map_structure(
         lambda array: None if array is None else np.asarray(array), (x, y, weights)
     )
-    lengths = {
-        array.shape[:1] for array in keras.tree.flatten((x, y, weights)) if array is not None
-    }
-    if len(lengths) != 1 or lengths & {(), (0,)}:
+    if not _are_samples((x, y, weights)):
         raise InputError("x, y and sample weights must be arrays of the same number of samples.")
     chosen = permutation(_length(x), 0, "doctor")[:_SAMPLES]
     parts = [_taken(part, chosen) for part in (x, y, weights)]
@@ -116,6 +113,11 @@ def _of_batches(data):
     read = [keras.tree.map_structure(np.asarray, tuple(batch)) for batch in read]
     if not read or len(read[0]) < 2:
         raise InputError("data has no labels: pass (x, y), or a data set of such batches.")
+    if not all(map(_are_samples, read)):
+        raise InputError(
+            "Each batch must hold as many labels as inputs, at least one. If data gives single "
+            "samples, pass data.batch(32)."
+        )
     batches = [batch[1] for batch in read]
     return _sample(read, _joined(batches), False, batches, _length(read[0][0]))
 
@@ -130,6 +132,13 @@ def _sample(read, labels, complete, batches, batch_size):
 
 def _spread(count, most):
     return sorted(set(np.linspace(0, count - 1, min(count, most)).astype(int).tolist()))
+
+
+def _are_samples(parts):
+    """Whether these arrays have the same number of rows, and some."""
+    arrays = [array for array in keras.tree.flatten(parts) if array is not None]
+    lengths = {array.shape[:1] for array in arrays}
+    return len(lengths) == 1 and not lengths & {(), (0,)}
 
 
 def _is_batch(part):

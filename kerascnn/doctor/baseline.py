@@ -7,6 +7,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from kerascnn.doctor._finding import Finding
+from kerascnn.tasks._classes import one_each
 
 __all__ = ["capacity", "linear_baseline"]
 
@@ -55,22 +56,30 @@ def linear_baseline(x, targets, are_classes=True):
 
     Args:
         x: float array (N, ...), images or features: 100 samples or more, and 30 for each class.
-        targets: int array (N,) of classes, or float array (N,) or (N, D).
+        targets: classes, (N,) or (N, 1) of any kind or one-hot rows (N, classes), or float array
+            (N,) or (N, D).
         are_classes: bool. Whether targets are classes.
 
     Returns:
-        `Finding`.
+        `Finding`; skipped where inputs or targets are not finite.
+
+    Raises:
+        InputError: classes of another shape.
 
     >>> x = np.random.default_rng(0).normal(size=(200, 4))
     >>> linear_baseline(x, (x[:, 0] > 0).astype(int)).message
     'A linear model gets 98 % of 200 samples right, the most frequent class is 54 %.'
     """
     check, count = "linear baseline", len(x)
+    targets = one_each(targets, count) if are_classes else np.asarray(targets)
+    x = np.asarray(x, "float32")
     needed = max(_LEAST, _EACH * len(np.unique(targets))) if are_classes else _LEAST
     if count < needed:
         return Finding(check, "skipped", f"{count} samples are too few, {needed} are needed.")
+    if not all(np.isfinite(a).all() for a in (x, targets) if a.dtype.kind == "f"):
+        return Finding(check, "skipped", "Inputs or targets hold NaN or infinity.")
     scored = _accuracy if are_classes else _explained
-    message, is_better = scored(_features(np.asarray(x, "float32")), np.asarray(targets))
+    message, is_better = scored(_features(x), targets)
     if is_better:
         return Finding(check, "fine", message, source=_RECIPE)
     advice = "Look at some inputs with their labels: do they belong together?"
@@ -78,6 +87,7 @@ def linear_baseline(x, targets, are_classes=True):
 
 
 def _accuracy(features, labels):
+    labels = np.unique(labels, return_inverse=True)[1]  # names and halves are classes too
     found = _predicted(RidgeClassifierCV(np.logspace(-1, 5, 7)), features, labels)
     share, frequent = (found == labels).mean(), np.unique(labels, return_counts=True)[1].max()
     chance = frequent / len(labels)

@@ -1,5 +1,6 @@
 """All checks that can be made before training, in one call."""
 
+import numbers
 import warnings
 
 import keras
@@ -56,8 +57,8 @@ def before_training(model, data, validation=None, *, batch_size=32, trials=True)
         "skipped", with the reason.
 
     Raises:
-        InputError: the model is not functional or not compiled with a loss, or the data cannot be
-            read or has inputs of another shape.
+        InputError: the model is not functional or not compiled with a loss, the data cannot be
+            read or has inputs of another shape, or `batch_size` is no int >= 1.
 
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
     >>> model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
@@ -67,6 +68,8 @@ def before_training(model, data, validation=None, *, batch_size=32, trials=True)
     [('label form', 'problem')]
     """
     _check_model(model)
+    if not isinstance(batch_size, numbers.Integral) or batch_size < 1:
+        raise InputError(f"`batch_size` must be an int >= 1. Received: {batch_size!r}.")
     with random_state_kept():
         sample = sampled(data, batch_size)
         _check_shapes(model, sample.x)
@@ -115,7 +118,7 @@ def _of_labels(model, data, sample):
             yield Finding(check, "skipped", "Labels are not one class each, or not known.")
         return
     count = start.num_classes(model)
-    counts = np.bincount(classes[classes < count], minlength=count)
+    counts = np.bincount(classes[(classes >= 0) & (classes < count)], minlength=count)
     if counts.any() and (sample.complete or len(classes) >= 20 * count):
         yield labels.occurring_classes(counts)
         yield labels.class_balance(counts)

@@ -33,6 +33,7 @@ def input_values(x):
     'All 8 inputs are equal.'
     """
     x, check = np.asarray(x), "input values"
+    x = x.astype("uint8") if x.dtype == bool else x
     bad = x.size - np.isfinite(x).sum()
     if bad:
         message = f"{bad:,} of {x.size:,} values are NaN or infinite."
@@ -104,6 +105,8 @@ def input_scale(values, is_normalised=False):
     """
     values, check = np.asarray(values, "float64"), "input scale"
     size, mean, std = np.sqrt(np.mean(values**2)), values.mean(), values.std()
+    if not np.isfinite(size):
+        return Finding(check, "skipped", "The first layer gets values that are NaN or infinite.")
     if is_normalised:
         message = f"The first layer gets values of {size:.3g}, a normalisation follows."
         return Finding(check, "fine", message, source=_LECUN)

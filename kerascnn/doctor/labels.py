@@ -7,6 +7,7 @@ import numpy as np
 
 from kerascnn import tasks
 from kerascnn.doctor._finding import Finding
+from kerascnn.tasks._classes import one_each
 
 __all__ = ["class_balance", "label_conflicts", "label_form", "label_order", "occurring_classes"]
 
@@ -145,10 +146,13 @@ def label_conflicts(x, labels):
 
     Args:
         x: array (N, ...).
-        labels: int array (N,).
+        labels: N of any kind, (N,) or (N, 1), or one-hot rows (N, classes).
 
     Returns:
         `Finding`.
+
+    Raises:
+        InputError: labels of another shape.
 
     >>> label_conflicts(np.array([[1.0], [2.0], [1.0]]), [0, 1, 1]).message
     '2 of 3 samples have an equal one with another label, 0 and 2 for instance.'
@@ -156,7 +160,7 @@ def label_conflicts(x, labels):
     check, groups = "label conflicts", defaultdict(list)
     for number, digest in enumerate(digests(x)):
         groups[digest].append(number)
-    labels = np.asarray(labels)
+    labels = one_each(labels, len(x))
     bad = [group for group in groups.values() if len(np.unique(labels[group])) > 1]
     if not bad:
         return Finding(check, "fine", f"No equal samples of {len(labels):,} have other labels.")

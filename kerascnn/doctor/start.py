@@ -121,20 +121,26 @@ def perfect_output(model, y):
 
 
 def classes_of(model, y):
-    """The class of each sample, int array (N,), if labels are single classes, else None."""
+    """The class of each sample, int array (N,), if labels are single classes, else None.
+
+    It is the number that the label gives, be there such a class or not.
+    """
     rules = _rules(model)
     if rules is None or getattr(y, "dtype", None) is None:
         return None
     (output,) = outputs_of(model)
-    if len(output.shape) != 1 or not len(y):
+    y = np.asarray(y)
+    is_known = y.dtype.kind in "biuf" and np.isfinite(y).all()
+    if len(output.shape) != 1 or not len(y) or not is_known:
         return None
-    flat = np.asarray(y).reshape(len(y), -1)
+    flat = y.reshape(len(y), -1)
     if rules.labels == "one-hot" and flat.shape[1] == output.units:
         return flat.argmax(axis=1)
     single = rules.labels in ("ints", "ordered ints") or output.units == 1
     if rules.labels == "numbers" or not single or flat.shape[1] != 1:
         return None
-    return np.maximum(flat[:, 0], 0).astype(int)  # signs are -1 and 1
+    least = 0 if rules.labels == "signs" else -np.inf  # signs are -1 and 1
+    return np.maximum(flat[:, 0], least).astype(int)
 
 
 def num_classes(model):

@@ -184,7 +184,7 @@ def loss_at_start(loss, chance=None):
 
     A problem over 3 times that: the network is sure of itself and wrong, as with inputs of 0-255
     that nothing scales, or weights that are too large. Lower is fine: a network that was trained
-    before begins there.
+    before begins there. A problem too if it is NaN or infinite.
 
     Args:
         loss: float, of the first step, without penalties on weights.
@@ -197,6 +197,9 @@ def loss_at_start(loss, chance=None):
     'The loss begins at 40, guessing has 2.3.'
     """
     check = "loss at start"
+    if not math.isfinite(loss):
+        advice = "Look for NaN and infinity in inputs, labels and weights."
+        return Finding(check, "problem", f"The loss begins at {loss:g}.", advice)
     if chance is None:
         return Finding(check, "skipped", f"It is {loss:.3g}; that of guessing is not known.")
     message = f"The loss begins at {loss:.3g}, guessing has {chance:.2g}."

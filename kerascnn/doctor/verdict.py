@@ -1,6 +1,5 @@
 """What a finished training tells: its curves, judged, and what to do next."""
 
-import keras
 import numpy as np
 
 from kerascnn._errors import InputError
@@ -39,8 +38,9 @@ def after_training(history, *, chance=None, best_kept=False):
     "Monitoring the training", and those on CNN tricks.
 
     Args:
-        history: `keras.callbacks.History`, its dict, or a list of dicts, one an epoch; "loss" and
-            perhaps an accuracy, "val_...", "learning_rate".
+        history: `keras.callbacks.History`, its dict, a list of dicts, one an epoch, or a data
+            frame, e.g. of what `CSVLogger` wrote; "loss" and perhaps an accuracy, "val_...",
+            "learning_rate".
         chance: float, the loss of guessing: ln(classes) for a crossentropy. None takes it from the
             model of a `History`, and leaves out what needs it for others.
         best_kept: bool. Whether the model has the weights of its lowest validation loss, as after
@@ -50,7 +50,7 @@ def after_training(history, *, chance=None, best_kept=False):
         `Diagnosis`; its first finding, "result", has the numbers.
 
     Raises:
-        InputError: there is no epoch, or no "loss".
+        InputError: there is no epoch, or no "loss", or `history` is something else.
 
     >>> rows = {"loss": [2.0, 1.0, 0.5, 0.2, 0.1], "val_loss": [1.9, 1.2, 1.1, 1.4, 1.8]}
     >>> for finding in after_training(rows, chance=2.3).problems:
@@ -61,8 +61,8 @@ def after_training(history, *, chance=None, best_kept=False):
                           regularise, or take a smaller network. (lecture notes PHYS555, "Monitoring
                           the training")
     """
-    if isinstance(history, keras.callbacks.History) and chance is None:
-        chance = chance_loss(history.model)
+    if chance is None:
+        chance = chance_loss(getattr(history, "model", None))
     rows = _columns(history)
     loss, held, rate = rows["loss"], rows.get("val_loss"), rows.get("learning_rate")
     accuracy, held_accuracy = _accuracies(rows)
@@ -97,6 +97,7 @@ def chance_loss(model):
 
     None also for one that is no mean over the samples, as with `reduction="sum"`.
 
+    >>> import keras
     >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(10, "softmax")])
     >>> model.compile("sgd", "sparse_categorical_crossentropy")
     >>> round(chance_loss(model), 3)
@@ -129,11 +130,16 @@ def _result(loss, held, accuracy, held_accuracy):
 
 def _columns(history):
     """{name: float array}, without what was not measured in every epoch."""
-    if isinstance(history, keras.callbacks.History):
-        history = history.history
+    history = getattr(history, "history", history)  # of what `fit` returns, its dict
+    if hasattr(history, "to_dict"):  # a data frame; `CSVLogger` has columns for no validation too
+        columns = history.to_dict("list").items()
+        empty = [name for name, values in columns if all(value != value for value in values)]
+        history = {n: v for n, v in columns if not (n.startswith("val_") and n in empty)}
     if not isinstance(history, dict):
-        names = dict.fromkeys(name for row in history for name in row)
-        history = {name: [row.get(name) for row in history] for name in names}
+        rows = list(history) if np.iterable(history) else []
+        rows = rows if all(isinstance(row, dict) for row in rows) else []
+        names = dict.fromkeys(name for row in rows for name in row)
+        history = {name: [row.get(name) for row in rows] for name in names}
     numbers = {
         name: np.array(values, "float64")
         for name, values in history.items()

@@ -100,7 +100,8 @@ def hold(model, masks):
     of `use_ema` are taken before that: call it once more when they have become the weights.
 
     The masks are no part of a saved model, which is a plain Keras model with zeros in its kernels:
-    see `save_masks`; hold it again to train it further.
+    see `save_masks`; hold it again to train it further. So are copies: of `clone_model`,
+    `regularize`, `to_precision` and `ComputeChoice.apply`.
 
     Args:
         model: `keras.Model`, compiled or not.
@@ -146,7 +147,9 @@ def kept(masks):
 
 
 def save_masks(path, masks):
-    """Write masks to an `.npz` file, a bit for each weight: {name: bits}, {name + ":shape": shape}.
+    """Write masks to a file in NumPy's npz format, under any name.
+
+    A bit for each weight: {name: bits}, {name + ":shape": shape}.
 
     >>> import tempfile
     >>> path = tempfile.mkdtemp() + "/masks.npz"
@@ -156,8 +159,8 @@ def save_masks(path, masks):
     """
     bits = {name: np.packbits(mask) for name, mask in masks.items()}
     shapes = {f"{name}:shape": np.shape(mask) for name, mask in masks.items()}
-    with atomic_path(path) as partial:
-        np.savez_compressed(partial, **bits, **shapes)
+    with atomic_path(path) as partial, partial.open("wb") as file:  # NumPy would add ".npz"
+        np.savez_compressed(file, **bits, **shapes)
 
 
 def load_masks(path):

@@ -22,7 +22,7 @@ class Ticket:
     Attributes:
         round: int, 0 for the dense network.
         masks: the masks held in this round.
-        metrics: what `train` returned.
+        metrics: what `train` returned, {name: float}.
         control: what it returned for the same masks with other random weights, or None.
         folder: path with `model.keras` (trained), `masks.npz`, and the start in `../start.npz`.
 
@@ -58,6 +58,7 @@ def find_tickets(
     Args:
         build: function () -> compiled `keras.Model` with random weights.
         train: function (model) -> dict of numbers: trains it in place, as `fit` does, and measures.
+            It may return what `fit` returns, of which the last epoch counts.
         folder: str or path, where each round is kept.
         rounds: int >= 0.
         fraction, scope: as for `prune`.
@@ -70,8 +71,8 @@ def find_tickets(
         `Ticket`.
 
     Raises:
-        InputError: the folder holds tickets of other settings, or `build` draws the same weights
-            every time and so gives no control.
+        InputError: the folder holds tickets of other settings, `train` returns no numbers, or
+            `build` draws the same weights every time and so gives no control.
 
     >>> import tempfile
     >>> def build():
@@ -111,6 +112,7 @@ def find_tickets(
 
 def _settle(folder, settings):
     """Refuse to go on with other settings than the folder's."""
+    settings = json.loads(json.dumps(settings, default=np.generic.item))  # NumPy's numbers as plain
     path = folder / "settings.json"
     if not path.exists():
         write_json(path, settings)
@@ -141,7 +143,14 @@ def _seeded(build, *key):
 
 def _trained(model, masks, train):
     hold(model, masks)
-    return {name: float(value) for name, value in train(model).items()}
+    found = train(model)
+    found = getattr(found, "history", found)  # of `fit`: a list for each name
+    if not isinstance(found, dict):
+        raise InputError(
+            "`train` must return a dict of numbers, such as model.evaluate(..., return_dict=True). "
+            f"Received: {type(found).__name__}."
+        )
+    return {name: float(np.ravel(value)[-1]) for name, value in found.items()}
 
 
 def _refuse_equal(weights, start):

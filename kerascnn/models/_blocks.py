@@ -169,7 +169,7 @@ def average_pool_top(classes, activation, kernel_initializer=None):
     def top(x):
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
         return layers.Dense(
-            classes,
+            int(classes),  # `finish` has checked it
             activation,
             kernel_initializer=kernel_initializer or he_normal(),
             dtype=output_dtype(),

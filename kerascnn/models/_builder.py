@@ -26,7 +26,7 @@ Arguments in common with every builder, in the order of `keras.applications`:
     input_shape: (H, W, C) or None for the paper's. Any number of channels.
     pooling: None, "avg" or "max", used without the top only: (N, H, W, C) features as they are, or
         their global average or maximum, (N, C).
-    classes: int >= 1, used with the top only.
+    classes: int >= 1 of Python or NumPy, used with the top only.
     classifier_activation: activation of the last layer; None returns its linear output (logits).
         Under mixed precision the last layer computes in float32.
     name: str. Name of the model.

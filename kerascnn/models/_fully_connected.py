@@ -31,6 +31,6 @@ def fully_connected_top(classes, activation, hidden_bias=0.0):
         for name in ("fc6", "fc7"):
             x = dense(4096, "relu", hidden_bias, name=name)(x)
             x = layers.Dropout(0.5, name=f"{name}_dropout")(x)
-        return dense(classes, activation, 0.0, dtype=output_dtype(), name="output")(x)
+        return dense(int(classes), activation, 0.0, dtype=output_dtype(), name="output")(x)
 
     return top

@@ -100,7 +100,11 @@ def inception_naive(x, filters, name):
 
 def classifier(x, classes, activation, name):
     return layers.Dense(
-        classes, activation, kernel_initializer="lecun_uniform", dtype=output_dtype(), name=name
+        int(classes),
+        activation,
+        kernel_initializer="lecun_uniform",
+        dtype=output_dtype(),
+        name=name,
     )(x)
 
 

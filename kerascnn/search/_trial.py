@@ -15,6 +15,7 @@ import keras
 import keras_tuner
 
 from kerascnn._errors import InputError, NonFiniteError
+from kerascnn._random import random_state_kept
 from kerascnn._runs import atomic_path
 from kerascnn._steps import releasable
 from kerascnn.data.pipeline import EpochCounter
@@ -68,6 +69,7 @@ def attempt(study, trial, hyperparameters, tell):
     return {**outcome, "hyperparameters": hyperparameters.get_config()}
 
 
+@random_state_kept()
 def run(study, trial, hyperparameters, folder, tell=lambda epoch, logs: None):
     """Build and fit the model of a trial; its weights of the best epoch are saved in `folder`.
 
@@ -83,8 +85,8 @@ def run(study, trial, hyperparameters, folder, tell=lambda epoch, logs: None):
     watch = _Watch(model, study.objective, folder, tell)
     options = _options(study.kwargs, hyperparameters.values)
     options["callbacks"] = [*options["callbacks"], watch]
-    _rewind(study, options.get("initial_epoch", 0))
-    results = study.hypermodel.fit(hyperparameters, model, *study.args, **options)
+    with EpochCounter.all_from(options.get("initial_epoch", 0)):  # whatever was trained before
+        results = study.hypermodel.fit(hyperparameters, model, *study.args, **options)
     metrics, epoch = _scored(results, study.objective)
     watch.keep_weights(best_epoch=getattr(results, "model", None) is model)
     score = metrics[study.objective.name]
@@ -139,14 +141,6 @@ def _options(kwargs, values):
         options["epochs"] = values["tuner/epochs"]
         options["initial_epoch"] = values["tuner/initial_epoch"]
     return options
-
-
-def _rewind(study, epoch):
-    """Data that know their epoch start with that of the trial, whatever was trained before."""
-    own = getattr(study.hypermodel, "data", None)
-    for data in [*study.args, *study.kwargs.values(), getattr(own, "train", None)]:
-        if isinstance(data, EpochCounter):
-            data.epoch = epoch
 
 
 def _scored(results, objective):

@@ -100,7 +100,8 @@ class FineTuning(keras_tuner.HyperModel):
             raise InputError("depths and backbone must name at least one each.")
         check_training("auto", epochs, 1e-3, seed)
         check_engine(engine, "float32")
-        self.data, self.weights, self.epochs, self.seed = data, weights, epochs, seed
+        self.data, self.weights = data, weights
+        self.epochs, self.seed = int(epochs), int(seed)
         self.engine = engine
         self.history = []
         self._kept = None  # (number of the backbone, `Pretrained`): of the trial before

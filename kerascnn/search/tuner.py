@@ -11,7 +11,7 @@ from pathlib import Path
 
 import keras_tuner
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 from kerascnn._runs import lock, said_simply, write_json
 from kerascnn.search import _settings
 from kerascnn.search._hypermodels import as_hypermodel, declared_space
@@ -92,7 +92,7 @@ class Tuner(keras_tuner.Tuner):
         overwrite=False,
         verbose=True,
     ):
-        _check_numbers(max_trials, max_seconds, seed)
+        max_trials, epochs, seed = _numbers(max_trials, max_seconds, epochs, seed)
         self.seed, self.epochs, self.isolate = seed, epochs, isolate
         self._oracle_name = oracle if isinstance(oracle, str) else type(oracle).__name__
         if isinstance(oracle, str):
@@ -288,10 +288,12 @@ def _quiet(stdout=True):
         yield
 
 
-def _check_numbers(max_trials, max_seconds, seed):
-    if max_trials is not None and not (isinstance(max_trials, int) and max_trials >= 1):
-        raise InputError(f"max_trials should be an int >= 1, or None. Received: {max_trials!r}.")
+def _numbers(max_trials, max_seconds, epochs, seed):
+    """(max_trials, epochs, seed) as ints of Python, which JSON can hold."""
     if max_seconds is not None and not 0 < max_seconds < math.inf:
-        raise InputError(f"max_seconds should be a number > 0, or None. Received: {max_seconds!r}.")
-    if not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise InputError(f"seed should be an int from 0 to 2**32 - 1. Received: {seed!r}.")
+        raise InputError(f"max_seconds must be a number > 0, or None. Received: {max_seconds!r}.")
+    seed = whole(seed, "seed", 0)
+    if seed >= 2**32:
+        raise InputError(f"seed must be an int from 0 to 2**32 - 1. Received: {seed}.")
+    given = {"max_trials": max_trials, "epochs": epochs}
+    return *(n if n is None else whole(n, name, 1) for name, n in given.items()), seed

@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import numbers
 import os
 import signal
 import socket
@@ -155,7 +156,7 @@ def _refuse(member):
 
 
 def _names(workers):
-    if isinstance(workers, int):
+    if isinstance(workers, numbers.Integral):
         workers = [f"worker{i}" for i in range(1, workers + 1)]
     if not workers or len(set(workers)) < len(workers):
         raise InputError(f"Pass a number of workers from 1, or their names. Received: {workers}.")

@@ -29,7 +29,7 @@ def named(classes, least=2):
 
 def numbered(labels, number, names):
     """Int labels (N,) of ints or names, (N,) or (N, 1)."""
-    labels = np.asarray(labels)
+    labels = _plain(labels)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
@@ -55,6 +55,30 @@ def numbered(labels, number, names):
             f"Labels must be ints from 0 to {number - 1}. Received: {wrong[0]!s}{others}."
         )
     return labels.astype(np.int64)
+
+
+def one_each(labels, count):
+    """Labels (N,) of any kind for `count` samples, of (N,), (N, 1) or one-hot rows (N, classes)."""
+    labels = _plain(labels)
+    if labels.shape == (count, 1):
+        return labels[:, 0]
+    if labels.ndim == 2 and labels.dtype.kind in "biuf":
+        is_one_hot = np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all()
+        labels = labels.argmax(axis=1) if is_one_hot else labels
+    if labels.shape != (count,):
+        raise InputError(
+            f"Labels must be one class for each of {count} samples: (N,), (N, 1), or one-hot rows "
+            f"(N, classes). Received: shape {labels.shape}."
+        )
+    return labels
+
+
+def _plain(labels):
+    """An array, of numbers where it holds numbers alone: columns of a table may be of objects."""
+    labels = np.asarray(labels)
+    if labels.dtype == object and all(isinstance(label, numbers.Real) for label in labels.flat):
+        return np.array(labels.tolist())
+    return labels
 
 
 def counted(labels, number, names):

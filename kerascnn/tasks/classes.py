@@ -182,6 +182,7 @@ class _MultiLabel(Task):
         ]
 
     def encode(self, labels):
+        labels = np.asarray(labels) if hasattr(labels, "shape") else labels  # also data frames
         if isinstance(labels, np.ndarray) and labels.dtype != object:
             if labels.shape[1:] != (self.units,) or not np.isin(labels, (0, 1)).all():
                 raise InputError(
@@ -191,8 +192,19 @@ class _MultiLabel(Task):
             return labels.astype(np.float32)
         rows = np.zeros((len(labels), self.units), np.float32)
         for row, present in zip(rows, labels):
-            row[_classes.numbered(list(present), self.units, self.names)] = 1
+            row[_classes.numbered(self._listed(present), self.units, self.names)] = 1
         return rows
+
+    def _listed(self, present):
+        """The classes of one sample as an array; a row of 0 and 1 is none."""
+        present = np.asarray(list(present))
+        twice = present.dtype.kind in "iuf" and len(np.unique(present)) < len(present)
+        if twice or present.dtype == bool:
+            raise InputError(
+                "A list for each sample holds the names or numbers of its classes. Received: "
+                f"{present.tolist()}. For rows of 0 and 1 pass np.array(labels)."
+            )
+        return present
 
     def decide(self, predictions):
         above = self._checked(predictions) > self._threshold
@@ -212,10 +224,11 @@ def multi_label(classes, *, labels=None, logits=False):
 
     Returns:
         `Task`. `encode`: float32 (N, classes) of 0 and 1, of lists of names or numbers for each
-        sample, or of such an array. `decide`: tuples of names, or int64 (N, classes) of 0 and 1.
+        sample, or of such an array, tensor or data frame; lists of 0 and 1 are numbers. `decide`:
+        tuples of names, or int64 (N, classes) of 0 and 1.
 
     Raises:
-        InputError: no classes, or unknown labels.
+        InputError: no classes, unknown labels, or a list that can only be a row of 0 and 1.
 
     >>> task = multi_label(["cat", "dog", "grass"])
     >>> task.encode([["dog", "grass"], []])

@@ -39,7 +39,7 @@ def with_head(network, layer, num_classes, recipe, seed):
 
     The head is a hidden layer, dropout, as the recipe asks for them, and the classifier.
     """
-    x = network.output if layer is None else _graph.output_of(network, layer)
+    x = _graph.result_of(network) if layer is None else _graph.output_of(network, layer)
     if len(x.shape) == 4:
         x = keras.layers.GlobalAveragePooling2D(name=_free_name(network, "pool"))(x)
     if recipe.hidden_units:

@@ -15,6 +15,7 @@ import numpy as np
 
 from kerascnn import _graph
 from kerascnn._errors import NonFiniteError
+from kerascnn._random import random_state_kept
 from kerascnn._runs import said_simply
 from kerascnn.callbacks import Doctor
 from kerascnn.data import cache_folder
@@ -63,6 +64,7 @@ class Job:
         if self.verbose:
             print(text, file=sys.stderr)
 
+    @random_state_kept()
     def run(self, backbone, weights):
         keras.utils.set_random_seed(self.config["seed"])
         with self.timed("build"):

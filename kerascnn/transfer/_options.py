@@ -1,5 +1,7 @@
 """Checks of options that need neither Keras nor photos, so that a slip is said at once."""
 
+import numbers
+
 from kerascnn._errors import InputError, one_of
 
 STRATEGIES = ("auto", "probe", "head", "partial", "full")
@@ -38,7 +40,7 @@ def check_training(strategy, epochs, learning_rate, seed, views="auto", class_we
     one_of(class_weight, ("auto", "balanced", None), "class_weight")
     if not _is_int(epochs, 1):
         raise InputError(f"epochs must be an int >= 1. Received: {epochs!r}.")
-    number = isinstance(learning_rate, int | float) and not isinstance(learning_rate, bool)
+    number = isinstance(learning_rate, numbers.Real) and not isinstance(learning_rate, bool)
     if not number or not 0 < learning_rate < float("inf"):
         raise InputError(f"learning_rate must be > 0. Received: {learning_rate!r}.")
     if not _is_int(seed, 0) or seed >= 2**32:
@@ -48,4 +50,4 @@ def check_training(strategy, epochs, learning_rate, seed, views="auto", class_we
 
 
 def _is_int(value, lowest):
-    return isinstance(value, int) and not isinstance(value, bool) and value >= lowest
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= lowest

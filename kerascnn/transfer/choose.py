@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 
 from kerascnn import _graph
+from kerascnn._errors import InputError
+from kerascnn.tasks._classes import one_each
 from kerascnn.transfer.features import FeatureExtractor
 from kerascnn.transfer.probe import fit_probe
 
@@ -23,10 +25,14 @@ def log_me(features, labels):
     Differs from the paper: no.
 
     Args:
-        features: float array (N, F). labels: int array (N,).
+        features: float array (N, F), finite.
+        labels: N of any kind, (N,) or (N, 1), or one-hot rows (N, classes).
 
     Returns:
         float; only differences between scores of the same labels mean anything.
+
+    Raises:
+        InputError: features or labels of another shape, or features that are not finite.
 
     >>> rng = np.random.default_rng(0)
     >>> y = np.arange(40) % 2
@@ -34,8 +40,7 @@ def log_me(features, labels):
     >>> log_me(np.c_[x, 5 * y], y) > log_me(x, y)
     True
     """
-    x = np.asarray(features, dtype=np.float64)
-    labels = np.asarray(labels)
+    x, labels = _checked(features, labels)
     left, values, _ = np.linalg.svd(x, full_matrices=False)
     squares = values**2
     targets = (labels[:, None] == np.unique(labels)).astype(np.float64)
@@ -71,21 +76,35 @@ def h_score(features, labels):
     Differs from the paper: the pseudo-inverse, so that more features than photos do not fail.
 
     Args:
-        features: float array (N, F). labels: int array (N,).
+        features, labels: as for `log_me`.
 
     Returns:
         float >= 0.
 
+    Raises:
+        InputError: as for `log_me`.
+
     >>> h_score(np.array([[0.0], [0.0], [1.0], [1.0]]), np.array([0, 0, 1, 1]))
     1.0
     """
-    x, labels = np.asarray(features, dtype=np.float64), np.asarray(labels)
+    x, labels = _checked(features, labels)
     x = x - x.mean(axis=0)
     means = {label: x[labels == label].mean(axis=0) for label in np.unique(labels)}
     between = np.stack([means[label] for label in labels])
     _, values, right = np.linalg.svd(x, full_matrices=False)
     kept = values > values.max() * 1e-6
     return float(((between @ right[kept].T / values[kept]) ** 2).sum())
+
+
+def _checked(features, labels):
+    """Features as float64 (N, F), labels as numbers (N,)."""
+    x = np.asarray(features, dtype=np.float64)
+    if x.ndim != 2 or not x.size or not np.isfinite(x).all():
+        what = "NaN or infinity" if x.size and x.ndim == 2 else f"shape {x.shape}"
+        raise InputError(
+            f"Features must be finite numbers (N, F), e.g. averages of maps. Received: {what}."
+        )
+    return x, np.unique(one_each(labels, len(x)), return_inverse=True)[1]
 
 
 def compare_stages(backbone, data, layers=None, *, engine="auto", progress=True):

@@ -11,9 +11,9 @@ import numpy as np
 from tqdm import tqdm
 
 from kerascnn import _graph
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, one_of
 from kerascnn._random import is_reproducible
-from kerascnn.data import RowStore, cache_folder
+from kerascnn.data import RowStore, Split, cache_folder
 from kerascnn.data import view as view_of
 from kerascnn.transfer._options import check_engine
 from kerascnn.transfer.engines import choose_engine, usable_engines
@@ -22,6 +22,11 @@ __all__ = ["FeatureExtractor", "Features", "extract_features"]
 
 _SAMPLE = 16  # photos on which engines are compared
 _HELD_BYTES = 4_000_000  # features in memory before they are written
+_POOLING = {
+    "avg": keras.layers.GlobalAveragePooling2D,
+    "max": keras.layers.GlobalMaxPooling2D,
+    None: None,
+}
 
 
 class Features:
@@ -74,10 +79,12 @@ def extract_features(
     decoded, and the view. Ten new photos compute ten; a killed extraction goes on where it was.
 
     Args:
-        backbone: flat functional `keras.Model` over raw photos, e.g. `kc.transfer.backbone(...)`.
+        backbone: flat functional or Sequential `keras.Model` over raw photos, e.g.
+            `kc.transfer.backbone(...)`.
         split: a `Split`, e.g. `data.train`; photos in its own order, unshuffled.
         layer: name of a layer, list of names, or None for the model's output.
-        pooling: "avg" averages feature maps (N, H, W, C) over H and W; None keeps them.
+        pooling: "avg" averages feature maps (N, H, W, C) over H and W, "max" takes their maxima;
+            None keeps them.
         views: int >= 1. Augmented views of each photo, see `kc.data.view`.
         cache: bool. False computes everything; it is on disk only as long as it is in use.
         engine: "auto", "keras" (bit-equal to `predict`), "tensorflow" or "openvino"; see
@@ -90,7 +97,8 @@ def extract_features(
         `Features` of float32, or for a list of layers a dict name -> `Features`.
 
     Raises:
-        InputError: no such layer, or the engine is not available.
+        InputError: `split` is no `Split`, there is no such layer or pooling, or the engine is not
+            available.
 
     >>> data = kc.data.from_directory("photos/", 224)  # doctest: +SKIP
     >>> network = kc.transfer.backbone("MobileNetV2")  # doctest: +SKIP
@@ -142,6 +150,11 @@ class FeatureExtractor:
 
     def __call__(self, split, *, views=1, seed=0, progress=True):
         """`Features` of a split, or a dict layer -> `Features` if a list of layers was given."""
+        if not isinstance(split, Split):
+            raise InputError(
+                "Features are of a Split, e.g. data.train of kc.data.from_arrays(images, labels). "
+                f"Received: {type(split).__name__}."
+            )
         if views < 1:
             raise InputError(f"views must be an int >= 1. Received: {views}.")
         photos = Views(split, views, seed)
@@ -235,10 +248,10 @@ class Views:
 
 
 def _tensor(backbone, name, pooling):
-    tensor = backbone.output if name is None else _graph.output_of(backbone, name)
-    if pooling == "avg" and len(tensor.shape) == 4:
-        return keras.layers.GlobalAveragePooling2D()(tensor)
-    return tensor
+    pool = _POOLING[one_of(pooling, _POOLING, "pooling")]
+    whole = name is None
+    tensor = _graph.result_of(backbone) if whole else _graph.output_of(backbone, name)
+    return pool()(tensor) if pool and len(tensor.shape) == 4 else tensor
 
 
 def _engine_names(engine, precision):

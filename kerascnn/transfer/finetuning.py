@@ -2,8 +2,10 @@
 
 import dataclasses
 
+from kerascnn._errors import InputError
 from kerascnn._random import is_reproducible
 from kerascnn._runs import CHECKPOINTS, run_folder
+from kerascnn.data import ImageData
 from kerascnn.transfer._job import Job
 from kerascnn.transfer._options import (
     check_compute,
@@ -55,8 +57,8 @@ def finetune(
 
     Args:
         data: `ImageData`, e.g. `kc.data.from_directory("photos/", 224)`.
-        backbone: name (`kc.transfer.list_backbones()`), or a flat functional `keras.Model` from raw
-            photos 0-255 to features (N, F).
+        backbone: name (`kc.transfer.list_backbones()`), or a flat functional or Sequential
+            `keras.Model` from raw photos 0-255 to features (N, F).
         strategy: "auto", "probe", "head", "partial" or "full".
         weights: "imagenet", None or the path of a weights file; for a named backbone.
         epochs: int >= 1, of each training stage.
@@ -66,7 +68,9 @@ def finetune(
         class_weight: "auto" ("balanced" if the largest class has over 10 times the photos of the
             smallest), "balanced", or None.
         engine, precision: what runs the frozen part; see `kc.transfer.extract_features`.
-        seed: int. Order of the photos and choice of views.
+        seed: int. Order of the photos, choice of views and what the head begins with. Python's and
+            NumPy's generators are afterwards as they were; Keras's, of layers without a seed of
+            their own, goes on from it.
         recipe: `Recipe` (batch size, weight decay, dropout, a hidden layer, how many stages, ...),
             a dict of its fields, or None for the default one.
         distribute: "none", or "mirrored": training by gradients uses all devices of this machine
@@ -91,6 +95,11 @@ def finetune(
     >>> result = finetune(data, backbone="MobileNetV2")  # doctest: +SKIP
     >>> result.model.predict(uint8_photos)  # doctest: +SKIP
     """
+    if not isinstance(data, ImageData):
+        raise InputError(
+            "Fine-tuning needs ImageData (kc.data.from_directory, from_tfds, from_arrays). "
+            f"Received: {type(data).__name__}."
+        )
     check_training(strategy, epochs, learning_rate, seed, views, class_weight)
     check_engine(engine, precision)
     check_distribute(distribute)
@@ -98,8 +107,9 @@ def finetune(
     recipe = checked_recipe(recipe, strategy)
     named = isinstance(backbone, str)
     config = {
-        "strategy": strategy, "epochs": epochs, "learning_rate": learning_rate, "views": views,
-        "class_weight": class_weight, "engine": engine, "precision": precision, "seed": seed,
+        "strategy": strategy, "epochs": int(epochs), "learning_rate": float(learning_rate),
+        "views": views if views == "auto" else int(views), "class_weight": class_weight,
+        "engine": engine, "precision": precision, "seed": int(seed),
         "backbone": backbone if named else backbone.name,
         "weights": str(weights) if named and weights else None, "reproducible": is_reproducible(),
         "recipe": dataclasses.asdict(recipe), "distribute": distribute, "compute": compute,

@@ -5,7 +5,7 @@ from scipy.stats import mannwhitneyu, rankdata
 
 from kerascnn._errors import InputError
 from kerascnn._random import permutation
-from kerascnn.transfer.probe import fit_probe
+from kerascnn.transfer.probe import class_numbers, fit_probe
 
 __all__ = ["feature_shift", "out_of_fold_probabilities"]
 
@@ -20,7 +20,7 @@ def out_of_fold_probabilities(features, labels, groups=None, seed=0):
 
     Args:
         features: float array (N, F), or `Features`.
-        labels: int array (N,).
+        labels: class numbers from 0 up: ints (N,) or (N, 1), or one-hot rows (N, classes).
         groups: N ints or strs, or None: each photo is its own group.
         seed: int. Which photos share a fold.
 
@@ -28,7 +28,8 @@ def out_of_fold_probabilities(features, labels, groups=None, seed=0):
         float32 array (N, highest label + 1).
 
     Raises:
-        InputError: the lengths differ, or fewer than two classes have photos in several folds.
+        InputError: the lengths differ, labels are no class numbers, or fewer than two classes have
+            photos in several folds.
 
     >>> rng = np.random.default_rng(0)
     >>> x, y = rng.normal(size=(60, 5)), np.arange(60) % 3
@@ -82,12 +83,12 @@ def feature_shift(first, second, groups=None, seed=0):
 
 def _cross_validated(features, labels, groups, seed):
     """(probabilities (N, classes), fold of each photo)."""
-    features, labels = np.asarray(features), np.asarray(labels)
+    features = np.asarray(features)
+    labels = class_numbers(labels, len(features))
     groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
-    if not len(features) == len(labels) == len(groups):
+    if len(groups) != len(labels):
         raise InputError(
-            "Expected as many features, labels and groups. "
-            f"Received: {len(features)}, {len(labels)}, {len(groups)}."
+            f"Expected as many groups as labels. Received: {len(groups)} and {len(labels)}."
         )
     fold = _folds(labels, groups, seed)
     probabilities = np.zeros((len(labels), int(labels.max()) + 1), np.float32)

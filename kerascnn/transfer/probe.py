@@ -68,16 +68,17 @@ def fit_probe(features, labels, validation=None, num_classes=None, class_weight=
 
     Args:
         features: float array (N, F), or anything `np.array` reads, e.g. `Features`.
-        labels: int array (N,).
+        labels: class numbers from 0 up: ints (N,) or (N, 1), or one-hot rows (N, classes).
         validation: pair (features (M, F), labels (M,)), or None: the penalty is then 0.05.
-        num_classes: int, or None for the highest label plus one.
+        num_classes: int above every label, or None for the highest one plus one.
         class_weight: dict class -> weight, or None.
 
     Returns:
         `Probe`.
 
     Raises:
-        InputError: fewer than two classes among the labels.
+        InputError: labels that are no class numbers, or not as many as features; fewer than two
+            classes among them.
 
     >>> rng = np.random.default_rng(0)
     >>> x, y = rng.normal(size=(60, 5)), np.arange(60) % 3
@@ -89,15 +90,35 @@ def fit_probe(features, labels, validation=None, num_classes=None, class_weight=
     # The products are small: on a busy machine two BLAS threads spend most time waiting in a spin
     # for each other.
     with threadpool_limits(1):
-        return _fit(np.asarray(labels), features, validation, num_classes, class_weight)
+        return _fit(labels, features, validation, num_classes, class_weight)
+
+
+def class_numbers(labels, count, num_classes=None):
+    """Labels for `count` photos as int64 array (N,) of numbers from 0 up, below `num_classes`."""
+    from kerascnn.tasks._classes import one_each  # brings Keras, which no check of files needs
+
+    given = one_each(labels, count)
+    wrong = given
+    if given.dtype.kind in "biuf":
+        is_one = (given >= 0) & (given < (num_classes or np.inf)) & (given == np.floor(given))
+        wrong = given[~is_one]
+    if len(wrong):
+        most = f"to {num_classes - 1}" if num_classes else "up"
+        raise InputError(
+            f"Labels must be class numbers, ints from 0 {most}. Received: {wrong[0]!s}. For names "
+            "and other numbers pass np.unique(labels, return_inverse=True)[1]."
+        )
+    return given.astype(np.int64)
 
 
 def _fit(labels, features, validation, num_classes, class_weight):
+    labels = class_numbers(labels, len(features), num_classes)
     if len(np.unique(labels)) < 2:
         raise InputError(
             f"A classifier needs photos of two classes. Received: {len(np.unique(labels))}."
         )
-    held, held_labels = (None, []) if validation is None else validation
+    held, held_labels = ((), ()) if validation is None else validation
+    held_labels = class_numbers(held_labels, len(held), num_classes)
     num_classes = num_classes or int(np.max(np.r_[labels, held_labels])) + 1
     x, mean, scale = _standardised(features)
     fitted = LogisticRegression(max_iter=1000, warm_start=True, class_weight=class_weight)
@@ -108,7 +129,7 @@ def _fit(labels, features, validation, num_classes, class_weight):
 
     if not len(held_labels):
         return fit(_DEFAULT_PENALTY)
-    return _best(fit, np.asarray(held, dtype=np.float32), np.asarray(held_labels))
+    return _best(fit, np.asarray(held, dtype=np.float32), held_labels)
 
 
 def _standardised(features):

@@ -2,21 +2,21 @@
 
 import dataclasses
 import math
+import numbers
 
 from kerascnn._errors import InputError, one_of
 
 __all__ = ["Recipe"]
 
-_NUMBER = int | float
 _FIELDS = {  # field: (type, whether a value of it can be used, what it must be)
-    "batch_size": (int, lambda value: value >= 1, "an int >= 1"),
-    "weight_decay": (_NUMBER, lambda value: 0 <= value < math.inf, "a number >= 0"),
-    "label_smoothing": (_NUMBER, lambda value: 0 <= value < 1, "a number from 0 to below 1"),
-    "dropout": (_NUMBER, lambda value: 0 <= value < 1, "a number from 0 to below 1"),
-    "hidden_units": (int, lambda value: value >= 0, "an int >= 0"),
-    "num_stages": (int, lambda value: value >= 1, "an int >= 1"),
-    "stage_rate": (_NUMBER, lambda value: 0 < value <= 1, "a number above 0 and at most 1"),
-    "magnitude": (_NUMBER, lambda value: 0 <= value <= 30, "a number from 0 to 30"),
+    "batch_size": (numbers.Integral, lambda value: value >= 1, "an int >= 1"),
+    "weight_decay": (numbers.Real, lambda value: 0 <= value < math.inf, "a number >= 0"),
+    "label_smoothing": (numbers.Real, lambda value: 0 <= value < 1, "a number from 0 to below 1"),
+    "dropout": (numbers.Real, lambda value: 0 <= value < 1, "a number from 0 to below 1"),
+    "hidden_units": (numbers.Integral, lambda value: value >= 0, "an int >= 0"),
+    "num_stages": (numbers.Integral, lambda value: value >= 1, "an int >= 1"),
+    "stage_rate": (numbers.Real, lambda value: 0 < value <= 1, "a number above 0 and at most 1"),
+    "magnitude": (numbers.Real, lambda value: 0 <= value <= 30, "a number from 0 to 30"),
 }
 
 
@@ -67,6 +67,8 @@ class Recipe:
             value = getattr(self, name)
             if not isinstance(value, kind) or isinstance(value, bool) or not fits(value):
                 raise InputError(f"{name} must be {wanted}. Received: {value!r}.")
+            if hasattr(value, "item"):  # NumPy's, which JSON does not know
+                object.__setattr__(self, name, value.item())
 
 
 def checked_recipe(recipe, strategy):

@@ -1,9 +1,11 @@
 """A finished run: its folder, its report, and what is done with it afterwards."""
 
 import collections
+import concurrent.futures
 import dataclasses
 import datetime
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from kerascnn import _archive, report
 from kerascnn._errors import InputError
 from kerascnn._runs import atomic_path, finished, run_folder, write_json
 from kerascnn.data import Decoder, Finding, ImageData, Split, load_manifest
+from kerascnn.data.decode import listed
 from kerascnn.data.examine import examine, file_reader
 from kerascnn.data.folders import list_files, refuse_layout
 from kerascnn.data.inventory import usable_photos, without_contradictions
@@ -208,19 +211,25 @@ class Run:
         """Class probabilities of photos.
 
         Args:
-            paths: list of str or path, image files.
+            paths: list of str or path, image files; or one of them.
             batch_size: int >= 1.
 
         Returns:
             float32 array (N, classes).
 
         Raises:
-            InputError: a file is missing or no image; nothing is predicted then.
+            InputError: a file is missing or no image, or `paths` are no paths; nothing is
+                predicted then.
         """
+        try:
+            paths = listed(paths)
+        except InputError as error:
+            raise InputError(f"{error} For arrays use run.model.predict(images).") from None
         outputs = [np.empty((0, len(self.class_names)), np.float32)]
-        for start in range(0, len(paths), batch_size):
-            images = [self.decoder.read(path) for path in paths[start : start + batch_size]]
-            outputs.append(self.model.predict_on_batch(np.stack(images).astype(np.float32)))
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            for start in range(0, len(paths), batch_size):
+                images = list(pool.map(self.decoder.read, paths[start : start + batch_size]))
+                outputs.append(self.model.predict_on_batch(np.stack(images).astype(np.float32)))
         return np.concatenate(outputs)
 
     def evaluate(self, directory, progress=True):
@@ -239,8 +248,14 @@ class Run:
             manifest.csv beside its model; without that file nothing is said.
 
         Raises:
-            InputError: the folder cannot be used, or has a class the run does not know.
+            InputError: `directory` is no path, the folder cannot be used, or has a class the run
+                does not know.
         """
+        if not isinstance(directory, str | os.PathLike):
+            raise InputError(
+                "`directory` must be the path of a folder of class folders. "
+                f"Received: {type(directory).__name__}."
+            )
         split, findings = self._labelled(Path(directory), progress)
         guesses = [self.model.predict_on_batch(split[i][0]) for i in range(split.num_batches)]
         figures = scores(np.concatenate(guesses), split.labels, self.class_names)

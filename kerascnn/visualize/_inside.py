@@ -19,6 +19,7 @@ from kerascnn._errors import InputError, one_of
 from kerascnn.visualize._paths import makers
 
 _SQUASHING = ("Sigmoid", "Softmax")
+BATCH = 32  # images at a time
 # Gradients of half-precision networks would be lost below 6e-5, as in training.
 _SCALE = 1024.0
 
@@ -120,12 +121,13 @@ def linear(layer):
         layer.activation = activation
 
 
-def gradient_of(model, measure):
+def gradient_of(model, measure, once=False):
     """Compile a measure of what is inside a model, and its gradient.
 
     Args:
         model: `keras.Model`. Its weights are those at the time of each call.
         measure: function(tensors, *more) -> (scalar, more results).
+        once: bool. Whether it is called a single time, for which tracing would take longer.
 
     Returns:
         Function(tensors, *more) -> (more results, [gradient of the scalar by each tensor]).
@@ -136,7 +138,7 @@ def gradient_of(model, measure):
             value, results = measure(tensors, *more)
         return _SCALE * ops.cast(value, "float32"), results
 
-    step = value_and_gradient(scaled, has_aux=True)
+    step = value_and_gradient(scaled, has_aux=True, once=once)
 
     def compute(tensors, *more):
         weights = [variable.value for variable in model.trainable_variables]
@@ -172,8 +174,15 @@ def chosen(scores, targets):
     return ops.sum(ops.take_along_axis(scores, targets[:, None], axis=1))
 
 
-def in_batches(compute, *arrays, size=32):
-    """What a function of some samples gives for all, as one NumPy array."""
-    starts = range(0, len(arrays[0]), size)
-    parts = [compute(*(array[start : start + size] for array in arrays)) for start in starts]
-    return np.concatenate([ops.convert_to_numpy(part) for part in parts])
+def in_batches(compute, *arrays):
+    """What a function of some samples gives for all, as one NumPy array.
+
+    All batches have one shape, so that it is traced once: the last one may repeat its last sample.
+    """
+    count = len(arrays[0])
+    size = -(-count // -(-count // BATCH))  # of the fewest batches, as even as can be
+    parts = []
+    for start in range(0, count, size):
+        batch = np.minimum(np.arange(start, start + size), count - 1)
+        parts.append(ops.convert_to_numpy(compute(*(array[batch] for array in arrays))))
+    return np.concatenate(parts)[:count]

@@ -36,14 +36,16 @@ def reliability(probabilities, labels, bins=15):
 
     Args:
         probabilities: float array (N, classes), or (N,) or (N, 1) for two classes.
-        labels: int array (N,), or one-hot rows (N, classes).
+        labels: whole numbers (N,) or (N, 1), or rows (N, classes) that sum to 1, such as one-hot
+            ones, of which the largest counts.
         bins: int >= 1, equally wide. The paper uses 15.
 
     Returns:
         List of `bins` `ReliabilityBin`. `plot_reliability` draws it.
 
     Raises:
-        InputError: there are no samples, their numbers differ, or values are outside 0-1.
+        InputError: there are no samples, their numbers differ, probabilities are outside 0-1, or
+            labels are of another kind, such as rows of several classes.
 
     >>> rows = reliability([[0.9, 0.1], [0.4, 0.6]], [0, 0], bins=2)
     >>> [(row.count, row.confidence, row.accuracy) for row in rows]
@@ -68,8 +70,7 @@ def as_predictions(probabilities, labels):
     p = np.asarray(probabilities, "float64")
     p = p[:, 0] if p.ndim == 2 and p.shape[1] == 1 else p
     p = np.stack([1 - p, p], axis=1) if p.ndim == 1 else p
-    labels = np.asarray(labels)
-    labels = labels.argmax(axis=1) if labels.ndim == 2 and labels.shape[1] > 1 else labels.ravel()
+    labels = _class_numbers(np.asarray(labels))
     if p.ndim != 2 or not len(p) or len(p) != len(labels):
         raise InputError(
             "Probabilities have shape (N, classes) and labels (N,), N >= 1. "
@@ -83,3 +84,19 @@ def as_predictions(probabilities, labels):
             f"Received: from {labels.min()} to {labels.max()}."
         )
     return p, labels.astype(int)
+
+
+def _class_numbers(labels):
+    """One whole number (N,) a sample, of those or of rows that sum to 1."""
+    rows = labels.ndim == 2 and labels.shape[1] > 1
+    fits = labels.dtype.kind in "biuf"
+    if fits and rows:
+        fits = np.allclose(labels.sum(axis=1), 1, atol=1e-3)
+    elif fits:
+        fits = np.array_equal(labels, np.floor(labels))  # of NaN it is False
+    if not fits:
+        raise InputError(
+            "A sample has one class: labels are whole numbers (N,), or rows (N, classes) that sum "
+            f"to 1. Received: {labels.dtype} of shape {labels.shape}, not all of them such."
+        )
+    return labels.argmax(axis=1) if rows else labels.ravel()

@@ -106,8 +106,8 @@ def plot_embedding(points, labels, class_names=None, path=None, *, title=None):
     Source: Donahue et al. 2014, arXiv:1310.1531, Fig. 1.
 
     Args:
-        points: array (N, 2), of `embed`.
-        labels: int array (N,).
+        points: array (N, 2), of `embed`; N >= 1.
+        labels: int array (N,), class numbers from 0.
         class_names: list of str, or None for numbers. Up to 20 classes have a legend.
         path: str, path or None. A file to write; its suffix is the format (.png, .svg, .pdf).
         title: str or None.
@@ -116,17 +116,23 @@ def plot_embedding(points, labels, class_names=None, path=None, *, title=None):
         `matplotlib.figure.Figure`; a notebook shows it.
 
     Raises:
-        InputError: `points` has another shape, or there are more or fewer labels.
+        InputError: `points` has another shape, there are more or fewer labels, one that is no int
+            >= 0, or fewer names than classes.
 
     >>> figure = plot_embedding(np.eye(3)[:, :2], [0, 1, 1], ["cat", "dog"])
     >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     ['cat', 'dog']
     """
     points, labels = np.asarray(points), np.asarray(labels)
-    if points.ndim != 2 or points.shape[1] != 2 or labels.shape != points.shape[:1]:
+    if points.shape[1:] != (2,) or labels.shape != points.shape[:1] or not len(points):
         raise InputError(
-            "Points have shape (N, 2) and labels (N,). "
+            "Points have shape (N, 2) and labels (N,), N >= 1. "
             f"Received: {points.shape} and {labels.shape}."
+        )
+    if labels.dtype.kind not in "iu" or labels.min() < 0:
+        raise InputError(
+            "Labels are class numbers, ints >= 0: of others pass np.unique(labels, "
+            f"return_inverse=True)[1]. Received: {labels.dtype}, the first is {labels[0]}."
         )
     present = np.unique(labels)
     names = _names(class_names, int(present.max()) + 1)

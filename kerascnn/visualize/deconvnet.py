@@ -6,6 +6,7 @@ from keras import ops
 
 from kerascnn._errors import InputError
 from kerascnn.visualize._inside import (
+    BATCH,
     forward,
     gradient_of,
     in_batches,
@@ -119,7 +120,7 @@ def deconvnet(model, images, layer, channel=None):
         value = ops.take_along_axis(units, strongest, axis=1)
         return ops.sum(ops.where(value == 0, 0.0, value)), ()
 
-    step = gradient_of(model, measure)
+    step = gradient_of(model, measure, once=len(images) <= BATCH)
     images = np.asarray(images, "float32")
     return in_batches(lambda x: step([ops.convert_to_tensor(x)])[1][0], images)
 

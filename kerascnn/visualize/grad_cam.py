@@ -5,6 +5,7 @@ from keras import ops
 
 from kerascnn._errors import InputError
 from kerascnn.visualize._inside import (
+    BATCH,
     as_targets,
     chosen,
     forward,
@@ -109,7 +110,7 @@ def _weighted(model, images, targets, layer, weights):
         scores, maps = forward(model, images, [number], {number: tensors[0]}, scores=last)
         return chosen(scores, targets), maps
 
-    step = gradient_of(model, measure)
+    step = gradient_of(model, measure, once=len(images) <= BATCH)
 
     def heat(images, targets):
         shift = np.zeros((len(images), *shape), "float32")

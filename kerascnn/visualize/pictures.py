@@ -19,8 +19,9 @@ def plot_images(images, titles=None, columns=None, path=None):
 
     Args:
         images: array (N, H, W) or (N, H, W, C), or a list of arrays (H, W) or (H, W, C) of any
-            sizes; C is 1 (grey) or 3. Ints are 0-255. Floats are 0-1, or 0-255 if one of all is
-            above 1; what is outside the range is clipped.
+            sizes; C is 1 (grey) or 3. One array with three axes, of which the last is 1 or 3 and
+            the second larger than 3, is one photo: pass photo[None]. Ints are 0-255. Floats are
+            0-1, or 0-255 if one of all is above 1; what is outside the range is clipped.
         titles: N strings, or None. Long ones are wrapped.
         columns: int >= 1, or None: about as many as rows, or more where that leaves fewer holes.
         path: str, path or None. A file to write; its suffix is the format (.png, .svg, .pdf).
@@ -29,8 +30,8 @@ def plot_images(images, titles=None, columns=None, path=None):
         `matplotlib.figure.Figure`, with N axes; a notebook shows it.
 
     Raises:
-        InputError: there are no pictures, one has another shape or values that are not finite, or
-            there are more or fewer titles.
+        InputError: there are no pictures or it is a single photo, one has another shape or values
+            that are not finite, or there are more or fewer titles.
 
     >>> images = np.random.default_rng(0).integers(256, size=(6, 8, 8, 3), dtype="uint8")
     >>> figure = plot_images(images, titles=list("abcdef"))
@@ -67,6 +68,12 @@ def plot_images(images, titles=None, columns=None, path=None):
 
 def _pictures(images):
     """Each as float (H, W) or (H, W, 3) with values 0-1."""
+    shape = getattr(images, "shape", ())
+    if len(shape) == 3 and shape[2] in (1, 3) and shape[1] > 3:
+        raise InputError(
+            "This is one photo: pass photo[None], or grey pictures as images[..., None]. "
+            f"Received: shape {tuple(shape)}."
+        )
     arrays = [np.asarray(image) for image in images]
     if not arrays:
         raise InputError("There are no pictures to draw.")

@@ -6,6 +6,7 @@ from tqdm import tqdm
 
 from kerascnn._errors import InputError
 from kerascnn.visualize._inside import (
+    BATCH,
     as_targets,
     chosen,
     forward,
@@ -89,7 +90,7 @@ def smooth_grad(model, images, targets=None, *, noise=0.15, samples=50, seed=0, 
         scores, _ = forward(model, tensors[0], scores=last)
         return chosen(scores, targets), ()
 
-    step = gradient_of(model, measure)
+    step = gradient_of(model, measure, once=samples == 1 and len(images) <= BATCH)
     total = np.zeros(images.shape, "float32")
     for sample in tqdm(range(samples), "SmoothGrad", disable=None if progress else True):
         noisy = _with_noise(images, noise, seed, sample)

@@ -39,15 +39,16 @@ def top_losses(model, data, count=9):
     Args:
         model: `keras.Model` that gives probabilities, or the probabilities themselves: float array
             (N, classes), or (N,) or (N, 1) for two classes.
-        data: a `Split`, or a pair (images (N, H, W, C), labels); with probabilities the labels
-            alone are enough. Labels are ints (N,) or one-hot rows.
+        data: a `Split`, or a pair (images (N, H, W, C), labels), N >= 1; with probabilities the
+            labels alone are enough. Labels are whole numbers (N,) or one-hot rows.
         count: int >= 1. All samples if there are fewer.
 
     Returns:
         List of `TopLoss`.
 
     Raises:
-        InputError: the model gives no probabilities, or the numbers of samples differ.
+        InputError: the model gives no probabilities, a label is not of one class, there are no
+            samples or their numbers differ, or `data` is something else.
 
     >>> probabilities = [[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]]
     >>> [(row.index, row.predicted) for row in top_losses(probabilities, [1, 1, 0], count=2)]
@@ -55,7 +56,9 @@ def top_losses(model, data, count=9):
     """
     if count < 1:
         raise InputError(f"`count` must be an int >= 1. Received: {count!r}.")
-    labels = _labels(data)
+    labels = _labels(model, data)
+    if not np.size(labels):
+        raise InputError("There are no samples: the data are empty.")
     probabilities = _predicted(model, data) if isinstance(model, keras.Model) else model
     probabilities, labels = as_predictions(probabilities, labels)
     chances = probabilities[np.arange(len(labels)), labels]
@@ -108,10 +111,17 @@ def plot_top_losses(rows, images, class_names=None, path=None):
     return plot_images(photos, titles, path=path)
 
 
-def _labels(data):
+def _labels(model, data):
     if isinstance(data, Split):
         return data.labels
-    return data[1] if isinstance(data, tuple) else data
+    if not isinstance(model, keras.Model):  # with probabilities labels are enough
+        return data[1] if isinstance(data, tuple) else data
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise InputError(
+            "`data` must be a Split, such as data.validation, or a pair (images, labels). "
+            f"Received: {type(data).__name__}."
+        )
+    return data[1]
 
 
 def _predicted(model, data):

@@ -36,6 +36,12 @@ def test_one_image_and_a_batch():
     np.testing.assert_array_equal(layer.augment(IMAGES[3], keys[3]), layer.augment(IMAGES, keys)[3])
 
 
+def test_the_seed_may_be_an_int_of_numpy():
+    layer, twin = Shade(seed=np.int64(3)), Shade(seed=3)
+    np.testing.assert_array_equal(layer(IMAGES, training=True), twin(IMAGES, training=True))
+    assert layer.get_config()["seed"] == 3 and type(layer.get_config()["seed"]) is int
+
+
 def test_a_model_knows_dtype_and_shape_and_augments_in_training_only():
     inputs = keras.Input((8, 9, 3), dtype="uint8")
     outputs = Shade(seed=1)(inputs)

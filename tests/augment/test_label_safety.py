@@ -1,5 +1,7 @@
 """A turned 6 is a 9: found on real digits with the LeNet-5 that knows them."""
 
+import tracemalloc
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 import kerascnn as kc
 from kerascnn import InputError
 from kerascnn.augment import AdditiveNoise, RandomAffine, label_safety
+from kerascnn.augment.label_safety import _predicted
 
 
 @pytest.fixture
@@ -69,6 +72,18 @@ def test_one_probability_of_two_classes():
     assert abs(found.changed - 0.5) < 0.1 and {row[:2] for row in found.becomes} == {
         ("0", "1"), ("1", "0")
     }  # fmt: skip
+
+
+def test_predictions_are_those_of_predict_without_all_photos_as_floats(digits):
+    model, (images, _) = digits
+    images = np.concatenate([images, images[:30]])  # the last batch is smaller
+    expected = model.predict(images.astype("float32"), batch_size=256, verbose=0).argmax(axis=1)
+    np.testing.assert_array_equal(_predicted(model, images), expected)
+    tracemalloc.start()
+    _predicted(model, images)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < images.size * 4
 
 
 def test_labels_of_some_of_the_classes(digits):

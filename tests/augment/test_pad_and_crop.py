@@ -45,3 +45,10 @@ def test_a_window_that_cannot_fit_is_said():
             augment.PadAndCrop(2, size=11)(PLACES, training=training)
     with pytest.raises(InputError, match="padding"):
         augment.PadAndCrop(-1)
+
+
+def test_sizes_may_be_ints_of_numpy():
+    assert augment.PadAndCrop(np.int64(2), np.int32(9)).get_config().items() >= {
+        ("padding", 2),
+        ("size", (9, 9)),
+    }

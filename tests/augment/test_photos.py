@@ -1,5 +1,7 @@
 """Arrays are treated as `kerascnn.data` treats files."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -50,7 +52,12 @@ def test_what_is_no_photo(photo, said):
         _photos.read(photo, 3)
 
 
-@pytest.mark.parametrize("photos", ["photo.jpg", PHOTO, [], np.zeros((0, 4, 4, 3), "uint8")])
-def test_one_photo_is_no_list(photos):
+def test_one_path_is_a_list_of_one():
+    assert _photos.listed("photo.jpg") == ["photo.jpg"]
+    assert _photos.listed(Path("photo.jpg")) == [Path("photo.jpg")]
+
+
+@pytest.mark.parametrize("photos", [PHOTO, [], np.zeros((0, 4, 4, 3), "uint8")])
+def test_one_image_is_no_list(photos):
     with pytest.raises(InputError, match="must be a list of paths or"):
         _photos.listed(photos)

@@ -16,6 +16,7 @@ SEEDS = augment.seeds(0, epoch=0, indices=range(40))
         ("alexnet", {}, (224, 224)),
         ("vgg", {}, (224, 224)),
         ("vgg", {"image_size": (64, 96)}, (64, 96)),
+        ("vgg", {"image_size": np.int64(64)}, (64, 64)),
         ("googlenet", {"image_size": 96}, (96, 96)),
         ("resnet-imagenet", {"image_size": 300}, (300, 300)),
         ("resnet-cifar", {}, (256, 320)),

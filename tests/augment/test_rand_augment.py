@@ -45,6 +45,11 @@ def test_at_magnitude_zero_only_contrast_and_histogram_change():
     np.testing.assert_array_equal(moved, stretching)
 
 
+def test_the_number_of_operations_may_be_an_int_of_numpy():
+    config = augment.RandAugment(num_ops=np.int64(3)).get_config()
+    assert config["num_ops"] == 3 and type(config["num_ops"]) is int
+
+
 @pytest.mark.parametrize("bad", [{"num_ops": 0}, {"num_ops": 1.5}, {"magnitude": 31}])
 def test_bad_values_are_said(bad):
     with pytest.raises(InputError, match=next(iter(bad))):

@@ -36,7 +36,8 @@ def test_the_best_comes_first_and_the_same_seed_repeats(images, capsys):
     pairs = [(record["num_ops"], record["magnitude"]) for record in found]
     assert len(set(pairs)) == 3 and (0, 0) in pairs
     assert len(capsys.readouterr().out.splitlines()) == 3
-    again = augment.search_policy(make_model, images, trials=3, epochs=2)
+    of_numpy = {"trials": np.int64(3), "epochs": np.int32(2), "seed": np.int64(0)}
+    again = augment.search_policy(make_model, images, **of_numpy)
     assert [record["score"] for record in again] == scores
     assert [(record["num_ops"], record["magnitude"]) for record in again] == pairs
 
@@ -61,7 +62,8 @@ def test_without_augmentation_the_photos_are_as_they_are(images):
     ("bad", "words"),
     [
         ({"trials": 0}, "trials"),
-        ({"trials": 32}, "trials"),
+        ({"trials": 32}, "trials must be an int from 1 to 31"),
+        ({"trials": 2.5}, "trials must be an int >= 1"),
         ({"epochs": 0}, "epochs"),
         ({"trials": 1, "metric": "auc"}, "accuracy"),
     ],

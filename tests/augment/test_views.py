@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import kerascnn as kc
 
@@ -184,12 +185,20 @@ def test_bad_input_is_one_sentence(make, arguments, said):
         kc.augment.test_time(make(), *arguments)
 
 
+def test_one_path_and_ints_of_numpy(tmp_path):
+    (pixels,) = photos(1, (20, 26))
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    model = classifier()
+    ours = kc.augment.predict_photos(model, tmp_path / "photo.png", batch_size=np.int64(7))
+    np.testing.assert_allclose(ours, kc.augment.predict_photos(model, [pixels]), atol=1e-6)
+
+
 def test_bad_photos_and_batches(tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"no image")
     good = photos(1, (20, 26))[0]
     with pytest.raises(kc.InputError, match=r"bad\.jpg"):
         kc.augment.predict_photos(classifier(), [good, tmp_path / "bad.jpg"])
-    with pytest.raises(kc.InputError, match="`batch_size` must be an int >= 1"):
+    with pytest.raises(kc.InputError, match="batch_size must be an int >= 1"):
         kc.augment.predict_photos(classifier(), [good], batch_size=0)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kerascnn import InputError, NonFiniteError
-from kerascnn.callbacks import NaNWatch, Resume
+from kerascnn.callbacks import NaNWatch, Resume, nan_watch
 from kerascnn.data import from_arrays
 
 LOSS = "sparse_categorical_crossentropy"
@@ -143,6 +143,15 @@ def test_moving_statistics_are_looked_at_in_every_step(data, every_steps):
     message, counter = failure(network(), data, Poison("bn", "moving_mean", 1), watch=watch)
     assert "A weight is NaN or infinite in epoch 1, step 2" in message
     assert "bn/moving_mean" in message and counter.steps == 2
+
+
+def test_a_step_copies_nothing(data, monkeypatch):
+    """The first step's begin and the epoch's end do."""
+    copies, copied = [], nan_watch.copied
+    monkeypatch.setattr(nan_watch, "copied", lambda x: copies.append(len(x)) or copied(x))
+    data.epoch, counter = 0, Counter()
+    network().fit(data, callbacks=[NaNWatch(data), counter], shuffle=False, verbose=0)
+    assert counter.steps > 5 and len(copies) == 2
 
 
 @pytest.mark.parametrize("layer, name", [("conv1", "kernel"), ("out", "bias")])

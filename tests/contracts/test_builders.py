@@ -4,6 +4,7 @@ Members of a family that differ in numbers only are in test_members.py.
 """
 
 import inspect
+import json
 import os
 import subprocess
 import sys
@@ -150,6 +151,12 @@ def test_without_activation_it_returns_logits(build, model):
     x = images(model)
     softmax = keras.ops.softmax(run(logits, x))
     np.testing.assert_allclose(run(model, x), softmax, atol=1e-5)
+
+
+def test_classes_may_be_an_int_of_numpy(build, model):
+    twin = build(classes=np.int64(model.output_shape[-1]))
+    assert twin.output_shape == model.output_shape
+    json.dumps(twin.get_config())  # as saving does
 
 
 def test_config_round_trip(model):

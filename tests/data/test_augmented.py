@@ -8,7 +8,7 @@ import pytest
 
 from kerascnn import InputError, augment
 from kerascnn.data import from_arrays
-from kerascnn.data.augmented import options
+from kerascnn.data.augmented import as_layers, options
 
 L = keras.layers
 IMAGES = np.random.default_rng(0).integers(256, size=(40, 8, 8, 3), dtype="uint8")
@@ -100,6 +100,31 @@ def test_fit_reads_the_epochs_in_turn():
 def test_mixed_labels_must_be_one_hot(layer):
     with pytest.raises(InputError, match="mixes labels, which must be one-hot: .* one_hot=True"):
         split(one_hot=False).augment(layer())
+
+
+def test_a_list_of_layers_is_as_the_layers():
+    first, second = split().augment(ours()), split().augment(*ours())
+    assert same(first.batch(2, 1), second.batch(2, 1))
+    assert first.fingerprint() == second.fingerprint()
+    assert split().augment([]).layers == split().augment().layers == []
+
+
+@pytest.mark.parametrize(
+    "layer", ["light", lambda x: x, augment.RandomAffine, None, [L.RandomFlip(), "light"]]
+)
+def test_what_is_no_layer_is_refused_at_once(layer):
+    received = layer[-1] if isinstance(layer, list) else layer
+    with pytest.raises(InputError, match="Expected layers of kerascnn.augment or Keras") as error:
+        split().augment(layer)
+    assert str(error.value).endswith(f"Received: {received!r}.")
+
+
+def test_layers_that_draw_for_each_image():
+    layers = ours()
+    assert as_layers(layers, draws_for_each=True) == layers
+    assert as_layers(layers[0], draws_for_each=True) == layers[:1]
+    with pytest.raises(InputError, match="draw for each image. Received: RandomFlip"):
+        as_layers([*layers, L.RandomFlip()], draws_for_each=True)
 
 
 def test_layers_for_another_range_are_refused():

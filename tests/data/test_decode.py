@@ -9,6 +9,7 @@ import sys
 import time
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from PIL import Image, ImageOps, features
 from kerascnn import InputError
 from kerascnn._random import generator
 from kerascnn.data import Decoder, decode_file
-from kerascnn.data.decode import expected_suffixes
+from kerascnn.data.decode import expected_suffixes, listed
 
 RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255,) * 3, (0,) * 3
 NATIVE = Decoder()
@@ -330,6 +331,23 @@ def test_names_that_no_file_can_have_are_refused():
     for name in ("a\0b.jpg", "\ud800.jpg", "x" * 300):
         with pytest.raises(InputError, match="(?s)Cannot read .*(null byte|encode|too long)"):
             decode_file(name)
+
+
+def test_paths_are_a_list_of_one_or_more():
+    one = Path("a.jpg")
+    for given, paths in (("a.jpg", ["a.jpg"]), (one, [one]), ((one, "b"), [one, "b"]), ([], [])):
+        assert listed(given) == paths
+    assert listed(Path(name) for name in "ab") == [Path("a"), Path("b")]
+    assert listed(np.array(["a", "b"])) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"),
+    [(np.zeros((2, 4, 4, 3), "uint8"), "ndarray"), (["a.jpg", 3], "int"), (None, "NoneType")],
+)
+def test_images_are_no_paths(given, kind):
+    with pytest.raises(InputError, match=f"Expected paths of image files.*Received: {kind}"):
+        listed(given)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

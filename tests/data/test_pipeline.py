@@ -151,6 +151,17 @@ def test_a_run_that_was_interrupted_repeats_its_epoch():
     assert seen.training == numbers(data.train, 0)
 
 
+def test_what_workers_read_before_keras_says_that_an_epoch_begins_counts():
+    """Keras starts the workers first."""
+    train = numbered().train
+    for epoch in range(3):
+        train[0], train.on_epoch_begin()
+        for index in range(1, train.num_batches):
+            train[index]
+        train.on_epoch_end()
+        assert train.epoch == epoch + 1
+
+
 def test_only_whole_epochs_count():
     split = numbered().train
 
@@ -234,6 +245,29 @@ def test_a_batch_is_a_function_of_epoch_and_index():
     assert split.batch(3, 2)[0].any()
 
 
+def test_photos_and_labels_are_chosen_alike():
+    split = numbered().train
+    every = split.images(range(split.num_photos))
+    is_second = split.labels == 1
+    assert 0 < is_second.sum() < split.num_photos
+    for chosen in (is_second, slice(3, 9), [4, -1], np.array([7, 7])):
+        np.testing.assert_array_equal(split.images(chosen), every[chosen])
+        np.testing.assert_array_equal(split.targets(chosen), split.labels[chosen])
+
+
+def test_photos_may_move_between_splits():
+    data = numbered()
+    moved = data.test.paths[0]
+    other = data.with_splits({moved: "train"})
+    assert sorted(other.train.paths) == sorted([*data.train.paths, moved])
+    assert other.test.paths == data.test.paths[1:]
+    assert other.validation.paths == data.validation.paths
+    with pytest.raises(InputError, match="Unknown split 'val'. Possible: train, validation, test"):
+        data.with_splits({moved: "val"})
+    with pytest.raises(InputError, match="2 of the 3 paths are of no photo.*'array/50'"):
+        data.with_splits({moved: "train", "array/50": "test", "array/51": "test"})
+
+
 def test_one_hot():
     ints, vectors = numbered().train[1], numbered(one_hot=True).train[1]
     np.testing.assert_array_equal(vectors[1].argmax(1), ints[1])
@@ -246,6 +280,7 @@ def test_the_fingerprint_is_of_what_decides_the_batches():
         return numbered(**options).train.fingerprint()
 
     assert of() == of() and json.loads(json.dumps(of())) == of()
+    assert json.dumps(of(seed=np.int64(1))) == json.dumps(of(seed=1))
     for change in ({"seed": 1}, {"one_hot": True}, {"splits": (0.7, 0.2, 0.1)}, {"count": 48}):
         assert of(**change) != of()
     assert numbered().train.fingerprint() != numbered().test.fingerprint()
@@ -303,7 +338,10 @@ def test_photos_are_what_the_decoder_makes_of_their_files(folder):
             assert data.class_names[split.labels[i]] == path.split("/")[0]
     files = [folder / path for path in data.test.paths]
     np.testing.assert_array_equal(data.read_photos(files), data.test.images([0, 1]))
+    np.testing.assert_array_equal(data.read_photos(files[1]), data.test.images([1]))
     assert data.read_photos([]).shape == (0, 7, 9, 3) == (0, *data.image_shape)
+    with pytest.raises(InputError, match="Expected paths of image files.*Received: ndarray"):
+        data.read_photos(data.test.images([0, 1]))
     data.save_manifest(folder.parent / "m.csv")
     assert load_manifest(folder.parent / "m.csv") == data.inventory.photos
 

@@ -1,10 +1,13 @@
 """Sizes, formats and colours of photos, against NumPy on the files themselves."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from kerascnn.data import Decoder, RowStore, inspect_directory, photo_statistics
+from kerascnn.data.statistics import _sums
 
 
 @pytest.fixture
@@ -41,6 +44,19 @@ def test_against_numpy(folder):
     pixels = np.stack([decoder.read(folder / photo.path) for photo in photos]).reshape(-1, 3)
     np.testing.assert_allclose(found["mean"], pixels.mean(axis=0))
     np.testing.assert_allclose(found["std"], pixels.std(axis=0))
+
+
+def test_one_photo_at_a_time_becomes_floats():
+    images = np.random.default_rng(0).integers(256, size=(64, 40, 30, 3), dtype="uint8")
+    flat = images.reshape(64, -1, 3).astype("float64")
+    spread = np.ptp(flat, axis=2).mean(axis=1, keepdims=True)
+    expected = np.concatenate([flat.mean(axis=1), (flat**2).mean(axis=1), spread], axis=1)
+    tracemalloc.start()
+    found = _sums(images)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert peak < 6 * images[0].size * 8
 
 
 def test_a_second_look_reads_no_pixels(folder, monkeypatch):

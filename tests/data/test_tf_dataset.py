@@ -1,11 +1,13 @@
 """A `tf.data.Dataset` is augmented alike in every run and otherwise in every pass."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerascnn import InputError
 from kerascnn.augment import ColorJitter, RandomAffine
-from kerascnn.data import augment_dataset
+from kerascnn.data import augment_dataset, from_arrays
 
 IMAGES = np.random.default_rng(0).integers(256, size=(40, 8, 8, 3), dtype="uint8")
 LABELS = np.arange(40)
@@ -52,3 +54,31 @@ def test_floats_keep_their_dtype(dtype):
     assert images.dtype == dtype
     uint8, _ = read(made())
     assert np.abs(images.astype("float32") - uint8).mean() < 1
+
+
+def test_a_list_of_layers_is_as_the_layers():
+    rows = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(8)
+    np.testing.assert_array_equal(read(augment_dataset(rows, list(layers())))[0], read(made())[0])
+
+
+ROWS = {"image": IMAGES, "label": LABELS}
+
+
+@pytest.mark.parametrize(
+    ("given", "layer", "said"),
+    [
+        (IMAGES, keras.layers.RandomFlip(), "draw for each image. Received: RandomFlip"),
+        (IMAGES, "light", "Received: 'light'"),
+        (ROWS, RandomAffine(), "tuples that begin with them.*Received: {'image': TensorSpec"),
+        (LABELS, RandomAffine(), "Received: TensorSpec"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(given, layer, said):
+    with pytest.raises(InputError, match=said) as error:
+        augment_dataset(tf.data.Dataset.from_tensor_slices(given), layer)
+    assert "\n" not in str(error.value)
+
+
+def test_a_split_is_no_tf_dataset():
+    with pytest.raises(InputError, match="Received: Split"):
+        augment_dataset(from_arrays(IMAGES, LABELS % 2).train, RandomAffine())

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from kerascnn import InputError
 from kerascnn.doctor import capacity, linear_baseline
 
 X, Y = load_digits(return_X_y=True)
@@ -47,6 +48,25 @@ def test_targets_that_are_numbers():
     assert finding.message == "A linear model explains 100 % of the variance of the targets."
     noise = RNG.normal(size=(300, 2))
     assert linear_baseline(X[:300], noise, are_classes=False).severity == "warning"
+
+
+def test_classes_of_other_forms():
+    expected = linear_baseline(X[:500], Y[:500])
+    names = np.array([f"digit {i}" for i in range(10)])[Y[:500]]
+    for targets in (Y[:500, None], np.eye(10)[Y[:500]], names, Y[:500] + 0.5):
+        assert linear_baseline(X[:500], targets) == expected
+    with pytest.raises(InputError, match="for each of 500 samples"):
+        linear_baseline(X[:500], Y[:499])
+
+
+def test_what_is_not_finite_is_skipped():
+    x, targets = X[:300].copy(), Y[:300].astype(float)
+    x[7, 3] = np.inf
+    finding = linear_baseline(x, Y[:300])
+    assert finding.severity == "skipped" and "NaN or infinity" in finding.message
+    targets[5] = np.nan
+    for are_classes in (False, True):
+        assert linear_baseline(X[:300], targets, are_classes).severity == "skipped"
 
 
 def test_few_samples_tell_nothing():

@@ -116,6 +116,39 @@ def test_labels_that_are_far_out_of_range():
     assert found["classes"].message == "0 labels in range were looked at, too few."
 
 
+NAMES = np.array(list("abcdefghij"))
+HOLED = X.copy()
+HOLED[7, 2, 3] = np.nan
+MISTAKES = {  # what: (data, check, its message)
+    "NaN in an image": ((HOLED, Y), "input values", "1 of 19,200 values are NaN or infinite."),
+    "names": ((X, NAMES[Y]), "label form", "must be numbers, not <U1"),
+    "objects": ((X, NAMES[Y].astype(object)), "label form", "must be numbers, not object"),
+    "NaN as a label": ((X, np.where(Y == 3, np.nan, Y)), "label form", "Found: nan."),
+}
+
+
+@pytest.mark.parametrize(("data", "check", "said"), MISTAKES.values(), ids=MISTAKES)
+def test_data_that_nothing_can_be_trained_on(data, check, said):
+    found = by_check(before_training(network(), data, trials=False))
+    assert found[check].severity == "problem" and said in found[check].message
+    assert found["linear baseline"].severity == "skipped"
+
+
+def test_labels_that_are_all_below_0():
+    found = by_check(before_training(network(), (X, np.full(300, -1)), trials=False))
+    assert found["label form"].message.endswith("from 0 to 9 for 10 outputs. Found: -1.")
+    assert found["classes"].message == "0 labels in range were looked at, too few."
+
+
+def test_targets_that_are_no_numbers():
+    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(1)])
+    model.compile("adam", "mse")
+    found = by_check(before_training(model, (X, np.where(Y == 3, np.nan, Y)), trials=False))
+    assert found["label form"].message.endswith("targets hold NaN or infinity.")
+    assert found["linear baseline"].severity == "skipped"
+    assert found["loss at start"].severity == "problem"
+
+
 class Own(keras.Model):
     def call(self, x):
         return x
@@ -128,5 +161,8 @@ def test_bad_arguments():
     model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten()])
     with pytest.raises(InputError, match="has no loss: compile it first"):
         before_training(model, (X, Y))
+    for wrong in (0, None, 8.0):
+        with pytest.raises(InputError, match=f"must be an int >= 1. Received: {wrong}."):
+            before_training(network(), (X, Y), batch_size=wrong)
     with pytest.raises(InputError, match=r"takes inputs of shape \(8, 8, 1\), the data has \(4, 8"):
         before_training(network(), (X[:, :4], Y))

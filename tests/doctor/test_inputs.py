@@ -36,6 +36,13 @@ def test_values():
     )
 
 
+def test_values_that_are_true_or_false():
+    x = PHOTOS > 100
+    assert input_values(x) == input_values(x.astype("uint8"))
+    x[..., 1] = True
+    assert input_values(x).message == "Channel 1 has the value 1 everywhere."
+
+
 @pytest.mark.parametrize(
     ("scale", "offset", "severity"),
     [(1, 0, "fine"), (9.9, 0, "fine"), (10.1, 0, "problem"), (0.0101, 0, "fine"),
@@ -45,6 +52,11 @@ def test_scale(scale, offset, severity):
     signs = np.tile([-1.0, 1.0], 50)  # mean 0, deviation and root mean square 1
     assert input_scale(scale * signs + offset).severity == severity
     assert input_scale(scale * signs + offset, is_normalised=True).severity == "fine"
+
+
+def test_scale_of_what_is_no_number():
+    finding = input_scale([0.5, np.nan])
+    assert (finding.severity, finding.advice) == ("skipped", "")
 
 
 def network(*stack):

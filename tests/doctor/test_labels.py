@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from kerascnn import InputError
 from kerascnn.doctor import (
     class_balance,
     label_conflicts,
@@ -101,3 +102,13 @@ def test_conflicts():
     assert few.message.startswith("2 of 1,800 samples") and "2 and 1799" in few.message
     many = label_conflicts(np.concatenate([X, X]), np.concatenate([Y, 9 - Y]))
     assert many.severity == "problem" and many.message.startswith("3,594 of 3,594")
+
+
+def test_conflicts_of_labels_of_other_forms():
+    x = np.repeat(X[:1], 4, axis=0)
+    for labels in ([0, 0, 0, 0], [[0]] * 4, np.eye(2)[[0, 0, 0, 0]], ["a"] * 4):
+        assert severity(label_conflicts, x, labels) == "fine"
+    for labels in ([0, 0, 1, 0], [[0], [0], [1], [0]], np.eye(2)[[0, 0, 1, 0]], list("aaba")):
+        assert label_conflicts(x, labels).message.startswith("4 of 4 samples")
+    with pytest.raises(InputError, match="for each of 4 samples"):
+        label_conflicts(x, [0, 1])

@@ -74,3 +74,10 @@ def test_batches_to_train_on():
     assert [len(y["a"]) for _, y, _ in sample.split(60, 8)] == [60]
     assert len(sample.split(200, 8)[0][0]) == 100
     np.testing.assert_array_equal(sample.first(3)[0], sample.x[:3])
+
+
+def test_a_data_set_of_single_samples():
+    rows = np.eye(4)[LABELS]
+    for labels in (LABELS, rows):  # (8, 8, 1) with (), and with (4,)
+        with pytest.raises(InputError, match=r"pass data.batch\(32\)"):
+            sampled([(np.asarray(x), np.asarray(y)) for x, y in zip(IMAGES, labels)], 99)

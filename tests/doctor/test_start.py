@@ -91,6 +91,21 @@ def test_labels_that_are_no_classes():
     assert classes_of(compiled("categorical_crossentropy", 3, "softmax"), INTS) is None
 
 
+def test_labels_that_are_not_known():
+    sparse = compiled("sparse_categorical_crossentropy", 3, "softmax")
+    one_hot = compiled("categorical_crossentropy", 3, "softmax")
+    names, missing = np.array(["cat", "dog"]), np.array([0, np.nan])
+    for labels in (names, names.astype(object), missing, np.array([1, np.inf])):
+        assert classes_of(sparse, labels) is None
+    assert classes_of(one_hot, np.array([[1, 0, 0], [np.nan, 0, 1]])) is None
+
+
+def test_only_signs_below_0_are_the_first_class():
+    for loss, units in (("sparse_categorical_crossentropy", 3), ("binary_crossentropy", 1)):
+        model = compiled(loss, units, "softmax" if units > 1 else "sigmoid")
+        np.testing.assert_array_equal(classes_of(model, np.array([-1, 1, 0])), [-1, 1, 0])
+
+
 def row(name, verdict, signal=1.0, gradient=1.0):
     histogram = ([1], [0, 1])
     return LayerStart(name, verdict, 0.0, 1.0, signal, 0.0, 0.0, 0.0, gradient, histogram, None)

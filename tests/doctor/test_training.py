@@ -30,6 +30,8 @@ LIMITS = {  # name: (check, arguments within the limit, arguments beyond it, a w
     "no step": (training.update_ratio, ([1e-3] * 3,), ([0.0] * 3,), "change no kernel"),
     "NaN weight": (training.finite_weights, ([],), (["a", "b"],), "2 kernels hold"),
     "start": (training.loss_at_start, (3 * GUESS, GUESS), (3.01 * GUESS, GUESS), "begins at 6.93"),
+    "NaN at start": (training.loss_at_start, (1.0, GUESS), (NAN, GUESS), "begins at nan"),
+    "infinite at start": (training.loss_at_start, (1.0, GUESS), (INF,), "begins at inf"),
     "NaN": (training.step_loss, (1.0, 2.0, GUESS), (NAN, 2.0, GUESS), "is NaN"),
     "infinite": (training.step_loss, (1.0, 2.0, GUESS), (INF, 2.0), "is infinite"),
     "diverges": (training.step_loss, (6.9, 0.1, GUESS), (6.91, 0.1, GUESS), "diverges"),

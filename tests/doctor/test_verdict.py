@@ -48,6 +48,34 @@ def test_every_form_of_a_history_says_the_same():
         assert after_training(form, chance=np.log(10)).as_dicts() == expected
 
 
+class Table:
+    """As `pandas.read_csv` of what `CSVLogger` wrote."""
+
+    def __init__(self, columns):
+        self.columns = columns
+
+    def __iter__(self):
+        return iter(self.columns)
+
+    def to_dict(self, orient):
+        assert orient == "list"
+        return {"epoch": [*range(5)], **self.columns}
+
+
+def test_a_data_frame_is_a_history():
+    alone = {name: values for name, values in ROWS.items() if not name.startswith("val_")}
+    empty = {name: [np.nan] * 5 for name in ("val_accuracy", "val_loss")}
+    for columns, same in ((ROWS, ROWS), (alone | empty, alone)):
+        assert after_training(Table(columns), chance=2.3) == after_training(same, chance=2.3)
+    assert "nan in epoch 1" in str(after_training(Table({"loss": [np.nan] * 5})).problems[0])
+
+
+@pytest.mark.parametrize("wrong", [3, None, "log.csv", [1, 2], [{}], Table({"time": [1.0] * 5})])
+def test_what_is_no_history(wrong):
+    with pytest.raises(InputError, match="at least one epoch and its loss. Pass what fit returns"):
+        after_training(wrong)
+
+
 @pytest.mark.parametrize(
     "more",
     [

@@ -169,6 +169,10 @@ def test_a_saved_model_is_plain_and_masks_are_small(tmp_path):
     assert loaded.keys() == masks.keys()
     for name, mask in masks.items():
         np.testing.assert_array_equal(loaded[name], mask)
+    save_masks(tmp_path / "no_suffix", masks)
+    assert load_masks(tmp_path / "no_suffix").keys() == masks.keys()
+    assert {path.name for path in tmp_path.iterdir()} >= {"masks.npz", "no_suffix"}
+    assert not list(tmp_path.glob(".*"))  # nothing stays behind
     large = {"fc/kernel": RNG.uniform(size=(1000, 1000)) < 0.1}
     save_masks(tmp_path / "large.npz", large)
     assert (tmp_path / "large.npz").stat().st_size < 130_000

@@ -132,6 +132,32 @@ def test_more_rounds_go_on(tmp_path):
     assert [ticket.metrics["done"] for ticket in [*first, *more]] == [1, 1, 1, 1, 2]
 
 
+def test_numbers_of_numpy_are_settings_as_others(tmp_path):
+    options = {"fraction": {"output": np.float32(0.25), "*": np.float64(0.5)}, "seed": np.int64(3)}
+    (first,) = find_tickets(build, lambda m: {"done": 1}, tmp_path, rounds=0, **options)
+    plain = {"fraction": {"output": 0.25, "*": 0.5}, "seed": 3}
+    (again,) = find_tickets(build, lambda m: {"done": 2}, tmp_path, rounds=0, **plain)
+    assert first.metrics == again.metrics == {"done": 1}
+
+
+def test_train_may_return_what_fit_does(tmp_path):
+    def fitted(model):
+        found.append(model.fit(IMAGES[:99], LABELS[:99], epochs=2, verbose=0))
+        return found[0]
+
+    found = []
+    (ticket,) = find_tickets(build, fitted, tmp_path, rounds=0)
+    last = {name: values[-1] for name, values in found[0].history.items()}
+    assert ticket.metrics == pytest.approx(last) and len(found[0].epoch) == 2
+
+
+@pytest.mark.parametrize("result", [None, 0.9, [0.1, 0.9]])
+def test_a_training_that_measures_nothing_is_said(tmp_path, result):
+    kind = type(result).__name__
+    with pytest.raises(InputError, match=f"`train` must return a dict.*Received: {kind}"):
+        list(find_tickets(build, lambda m: result, tmp_path, rounds=0))
+
+
 def test_other_settings_are_refused(tmp_path):
     list(find_tickets(build, lambda m: {}, tmp_path / "run", rounds=0, fraction=0.5))
     with pytest.raises(InputError, match=r"holds tickets of other settings.*'fraction': 0.5"):

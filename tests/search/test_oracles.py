@@ -139,9 +139,9 @@ def test_no_trial_starts_when_the_time_is_over_in_all_calls_together(tmp_path, m
         ({"oracle": "grid"}, "Unknown oracle 'grid'.*random, bayesian"),
         ({"oracle": "hyperband"}, "say how many at most, e.g. epochs=27"),
         ({"objective": "beauty"}, "No objective can be made of 'beauty'"),
-        ({"max_trials": 0}, "max_trials should be an int >= 1"),
-        ({"max_seconds": -1}, "max_seconds should be a number > 0"),
-        ({"seed": -1}, "seed should be an int from 0"),
+        ({"max_trials": 0}, "max_trials must be an int >= 1"),
+        ({"max_seconds": -1}, "max_seconds must be a number > 0"),
+        ({"seed": -1}, "seed must be an int >= 0"),
     ],
 )
 def test_wrong_arguments(tmp_path, options, message):

@@ -1,5 +1,7 @@
 """One trial: which numbers and which weights it is judged by, and what its errors say."""
 
+import copy
+
 import keras
 import keras_tuner
 import numpy as np
@@ -61,8 +63,10 @@ def test_the_best_epoch_counts_and_its_weights_are_kept(tmp_path):
     model.load_weights(tmp_path / "model.weights.h5")
     assert loss(model) == pytest.approx(losses[1], rel=1e-5)
     assert [path.name for path in tmp_path.iterdir()] == ["model.weights.h5"]
+    before = np.random.get_state()[1].tolist()
     again = ran(Jumping(), tmp_path)[1]
     assert again["epochs"] == outcome["epochs"]
+    assert np.random.get_state()[1].tolist() == before  # the caller's draws go on
 
 
 def test_several_objectives_are_summed(tmp_path):
@@ -175,9 +179,9 @@ def test_what_is_built_must_be_a_model(tmp_path):
 class Ordered(keras_tuner.HyperModel):
     """Steps of single photos: their order decides the loss."""
 
-    def __init__(self, data=None):
+    def __init__(self, own=None):
         super().__init__()
-        self.data = data
+        self.own = own
 
     def build(self, hp):
         layers = [keras.layers.Flatten(), keras.layers.Dense(2, "softmax")]
@@ -186,18 +190,20 @@ class Ordered(keras_tuner.HyperModel):
         return model
 
     def fit(self, hp, model, *args, **kwargs):
-        return model.fit(*args or [self.data.train], **kwargs)
+        return model.fit(*args or [self.own], **kwargs)
 
 
-@pytest.mark.parametrize("given", [True, False])
-def test_a_trial_reads_the_epochs_from_the_first_whatever_ran_before(tmp_path, given):
+@pytest.mark.parametrize(("given", "copied"), [(True, False), (False, False), (False, True)])
+def test_a_trial_reads_the_epochs_from_the_first_whatever_ran_before(tmp_path, given, copied):
     images = np.random.default_rng(0).integers(256, size=(20, 4, 4), dtype="uint8")
-    data = kc.data.from_arrays(images, [0, 1] * 10, batch_size=1)
-    hypermodel, args = (Ordered(), (data.train,)) if given else (Ordered(data), ())
+    train = kc.data.from_arrays(images, [0, 1] * 10, batch_size=1).train
+    train = copy.copy(train) if copied else train
+    train.epoch = 7  # the user's own count stays
+    hypermodel, args = (Ordered(), (train,)) if given else (Ordered(train), ())
     objective, options = keras_tuner.Objective("loss", "min"), {"epochs": 2, "shuffle": False}
     trial = _trial.Study(hypermodel, objective, 0, tmp_path, args, options)
     scores = {
         _trial.run(trial, "0000", keras_tuner.HyperParameters(), tmp_path)[1]["score"]
         for _ in range(2)
     }
-    assert len(scores) == 1
+    assert len(scores) == 1 and train.epoch == 7

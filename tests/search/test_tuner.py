@@ -70,6 +70,16 @@ def test_the_config_of_a_trial(tmp_path):
     assert row["seed"] == 5 and config["peak_bytes"] > 10_000_000
 
 
+def test_ints_of_numpy_are_as_those_of_python(tmp_path):
+    def told(seed, count, epochs):
+        options = {"seed": seed, "max_trials": count, "epochs": epochs}
+        return searched(tmp_path, **options).remaining_trials
+
+    assert told(np.int64(5), np.int32(2), np.int64(3)) == 0
+    assert json.loads((tmp_path / "search.json").read_text())["epochs"] == 3
+    assert told(5, 2, 3) == 0 and len(trials(tmp_path)) == 2  # the same search, which is done
+
+
 def test_hyperband_trains_the_best_further_from_where_they_were(tmp_path):
     starts = {}
 

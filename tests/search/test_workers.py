@@ -7,11 +7,13 @@ import time
 from pathlib import Path
 
 import keras_tuner
+import numpy as np
 import psutil
 import pytest
 
 import kerascnn as kc
 from kerascnn.search import run_workers
+from kerascnn.search.workers import _names
 
 # Keras Tuner 1.4.8 asks for its thread by an old name.
 pytestmark = [
@@ -154,3 +156,7 @@ def test_three_failures_in_a_row_end_the_search_with_their_reason(tmp_path):
 def test_wrong_arguments_are_refused_before_anything_starts(options, sentence):
     with pytest.raises(kc.InputError, match=sentence):
         run_workers(lambda: None, **options)
+
+
+def test_the_number_may_be_an_int_of_numpy():
+    assert _names(np.int64(2)) == _names(2) == ["worker1", "worker2"]

@@ -4,19 +4,62 @@ import pytest
 
 from kerascnn import InputError
 from kerascnn.tasks import binary, multi_class, multi_label, ordinal
+from kerascnn.tasks._classes import one_each
 
 NAMES = ["cat", "dog", "horse"]
 
 
 def test_labels_are_names_or_ints():
     task = multi_class(NAMES)
-    for labels in (["dog", "cat"], np.array(["dog", "cat"]), [1, 0], [[1], [0]], [1.0, 0.0]):
+    objects = [np.array(labels, object) for labels in (["dog", "cat"], [1, 0], [[1.0], [0.0]])]
+    arrays = [np.array(["dog", "cat"]), *objects]
+    for labels in (["dog", "cat"], [1, 0], [[1], [0]], [1.0, 0.0], *arrays):
         assert task.encode(labels).tolist() == [1, 0]
     assert multi_class(3, one_hot=True).encode([2]).tolist() == [[0, 0, 1]]
     assert binary(["no", "yes"]).encode(["yes", "no"]).tolist() == [[1], [0]]
     assert multi_label(NAMES).encode([{"cat", "horse"}, ()]).tolist() == [[1, 0, 1], [0, 0, 0]]
     rows = np.array([[1, 0, 1], [0, 0, 0]])
-    assert multi_label(NAMES).encode(rows).tolist() == rows.tolist()
+    for labels in (rows, keras.ops.array(rows), keras.ops.array(rows == 1), Table(rows)):
+        assert multi_label(NAMES).encode(labels).tolist() == rows.tolist()
+    assert multi_label(3, labels=keras.ops.array(rows)).bias == multi_label(3, labels=rows).bias
+
+
+class Table:
+    """As a data frame is: its elements are the names of its columns."""
+
+    def __init__(self, values):
+        self.values, self.shape = values, values.shape
+
+    def __len__(self):
+        return len(self.values)
+
+    def __iter__(self):
+        return iter("abc")
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values
+
+
+@pytest.mark.parametrize(
+    "row", [[0, 1, 0], [True, False, True], np.array([0, 1, 0]), [1.0, 1.0], np.array([False])]
+)
+def test_rows_of_0_and_1_in_lists_are_no_numbers(row):
+    with pytest.raises(InputError, match=r"Received: \[.*For rows of 0 and 1 pass np.array"):
+        multi_label(3).encode([[2], row])
+
+
+def test_one_label_each():
+    expected = [2, 0, 1, 0]
+    rows = np.eye(3)[expected]
+    for labels in (expected, np.reshape(expected, (4, 1)), rows, rows == 1, rows.astype("uint8")):
+        assert one_each(labels, 4).tolist() == expected
+    assert one_each(np.array([["a"], ["b"]]), 2).tolist() == ["a", "b"]
+    assert one_each(np.array([3, 1], object), 2).dtype.kind == "i"
+    assert one_each([[1]], 1).tolist() == [1]
+    several, mixed = np.array([[1, 1], [1, 0]]), np.array([[0.9, 0.1], [0, 1]])
+    for wrong in ([0, 1, 2], [[0, 1]], 1, several, mixed, [["a", "b"], ["a", "c"]]):
+        with pytest.raises(InputError, match=r"for each of 2 samples.*Received: shape \("):
+            one_each(wrong, 2)
 
 
 @pytest.mark.parametrize("make", [binary, multi_class, multi_label, ordinal])

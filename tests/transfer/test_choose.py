@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from kerascnn import data
+from kerascnn import InputError, data
 from kerascnn.transfer import compare_stages, extract_features, fit_probe, h_score, log_me, plan
 from tests.transfer.conftest import draw_shape, tiny_network
 
@@ -67,6 +67,20 @@ def test_scores_rise_with_what_the_features_tell(score):
     scores = [score(*features(count=120, signal=signal)) for signal in (0.0, 0.5, 1.0, 2.0, 4.0)]
     assert scores == sorted(scores)
     assert scores[-1] > scores[0] + 0.1
+
+
+@pytest.mark.parametrize("score", [log_me, h_score])
+def test_scores_of_what_they_are_not_for(score):
+    x, labels = features()
+    expected = score(x, labels)
+    names = np.array(["cat", "dog", "cow"])[labels]
+    for form in (labels[:, None], np.eye(3)[labels], names, labels - 1.5):
+        assert score(x, form) == pytest.approx(expected, rel=1e-12)
+    for wrong in (x.reshape(40, 1, 1, 6), x[:, 0], x[:0], np.where(x > 1, np.nan, x)):
+        with pytest.raises(InputError, match=r"finite numbers \(N, F\).*Received: "):
+            score(wrong, labels[: len(wrong)])
+    with pytest.raises(InputError, match=r"for each of 40 samples.*Received: shape \(39,\)"):
+        score(x, labels[1:])
 
 
 # Stages side by side

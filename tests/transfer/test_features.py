@@ -95,6 +95,21 @@ def test_layer_without_pooling_keeps_the_map():
     np.testing.assert_array_equal(found, maps.predict(pixels(split), batch_size=32, verbose=0))
 
 
+def test_maxima_of_a_map():
+    network, split = tiny_network(), shapes(33)
+    maps = np.asarray(extract(network, split, LAYER, pooling=None))
+    found = extract(network, split, LAYER, pooling="max")
+    np.testing.assert_array_equal(found, maps.max(axis=(1, 2)))
+
+
+def test_a_sequential_network_has_features_too():
+    network, split = tiny_network(), shapes(33)
+    same = keras.Sequential(network.layers)
+    np.testing.assert_array_equal(extract(same, split), extract(network, split))
+    expected = network.predict(pixels(split), batch_size=32, verbose=0)
+    np.testing.assert_array_equal(extract(same, split), expected)
+
+
 def test_views_are_rows_of_their_own():
     network, split = tiny_network(), shapes(40)
     plain = np.asarray(extract(network, split))
@@ -318,6 +333,8 @@ def test_progress_bar_on_a_terminal(monkeypatch, capsys):
     [
         ({"layer": "stage2_rel"}, "Did you mean 'stage2_relu'?"),
         ({"layer": [None, "nonsense"]}, "Unknown layer of model 'tiny': 'nonsense'"),
+        ({"pooling": "mean"}, "Unknown pooling 'mean'"),
+        ({"pooling": "AVG"}, "Did you mean 'avg'?"),
         ({"views": 0}, "views must be an int >= 1. Received: 0."),
         ({"engine": "tensorflw"}, "Did you mean 'tensorflow'?"),
         ({"precision": "bfloat16"}, "needs engine='openvino'"),
@@ -327,6 +344,14 @@ def test_wrong_arguments(options, message):
     with pytest.raises(InputError) as caught:
         extract(tiny_network(), shapes(2), **options)
     assert message in str(caught.value)
+
+
+def test_features_are_of_a_split():
+    split = shapes(2)
+    images = split.images([0, 1])
+    for wrong in (images, (images, split.labels), data.from_arrays(images, [0, 1])):
+        with pytest.raises(InputError, match=f"of a Split.*Received: {type(wrong).__name__}."):
+            extract(tiny_network(), wrong)
 
 
 def test_full_disk_is_said_in_one_sentence():

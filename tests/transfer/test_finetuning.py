@@ -331,6 +331,23 @@ def test_wrong_arguments(shapes, options, message):
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("wrong", ["photos/", (np.zeros((2, 4, 4, 3)), [0, 1]), None])
+def test_data_is_image_data(wrong):
+    with pytest.raises(InputError, match=f"needs ImageData.*Received: {type(wrong).__name__}."):
+        finetune(wrong, tiny_network())
+
+
+def test_a_sequential_backbone_is_adapted_as_the_functional_one_is(shapes):
+    network = tiny_network()
+    expected, found = (
+        tune(shapes, backbone, "probe", seed=np.int64(3), learning_rate=np.float32(1e-3))
+        for backbone in (network, keras.Sequential(network.layers))
+    )
+    np.testing.assert_array_equal(found.test_probabilities, expected.test_probabilities)
+    np.testing.assert_allclose(says(found, shapes.test), found.test_probabilities, atol=1e-4)
+    assert json.loads(json.dumps(found.config))["seed"] == 3
+
+
 # Other backends
 
 

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from kerascnn import InputError
@@ -12,6 +13,8 @@ GOOD = {"strategy": "auto", "epochs": 12, "learning_rate": 3e-4, "seed": 0}
         *({"strategy": strategy} for strategy in STRATEGIES),
         {"epochs": 1}, {"seed": 2**32 - 1}, {"views": 3}, {"class_weight": None},
         {"class_weight": "balanced"},
+        {"epochs": np.int64(3)}, {"seed": np.uint32(3)}, {"views": np.int32(2)},
+        {"learning_rate": np.float32(1e-3)},
     ],
 )  # fmt: skip
 def test_good_training_options(changed):

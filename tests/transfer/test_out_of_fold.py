@@ -78,10 +78,16 @@ def test_classes_of_one_photo_and_wrong_shapes():
     features = np.random.default_rng(0).normal(size=(21, 3))
     labels = np.array([0, 1] * 10 + [2])
     assert out_of_fold_probabilities(features, labels)[-1, 2] < 1e-6  # never seen
-    with pytest.raises(
-        InputError, match="as many features, labels and groups. Received: 21, 20, 20"
-    ):
+    with pytest.raises(InputError, match=r"for each of 21 samples.*Received: shape \(20,\)"):
         out_of_fold_probabilities(features, labels[:20])
+    with pytest.raises(InputError, match="as many groups as labels. Received: 20 and 21"):
+        out_of_fold_probabilities(features, labels, labels[:20])
+    with pytest.raises(InputError, match="from 0 up. Received: -1."):
+        out_of_fold_probabilities(features, labels - 1)
+    np.testing.assert_array_equal(
+        out_of_fold_probabilities(features, labels[:, None]),
+        out_of_fold_probabilities(features, labels),
+    )
     with pytest.raises(InputError, match="at least 5 photos on each side"):
         feature_shift(features[:4], features)
     with pytest.raises(InputError, match="equally wide. Received: .21, 3. and .21, 2."):

@@ -156,6 +156,37 @@ def test_one_class_is_refused():
         fit_probe(np.ones((4, 3)), np.zeros(4, int))
 
 
+def test_labels_of_other_forms_are_the_same_labels():
+    x, y, (held, labels) = halves(*features())
+    expected = fit_probe(x, y, (held, labels))
+    for form in (lambda y: y[:, None], lambda y: np.eye(4)[y], lambda y: y.astype(float), list):
+        found = fit_probe(x, form(y), (held, form(labels)))
+        np.testing.assert_array_equal(found.kernel, expected.kernel)
+        assert found.trials == expected.trials
+    two = fit_probe(x, y % 2 == 1, (held, labels % 2 == 1))
+    np.testing.assert_array_equal(two.kernel, fit_probe(x, y % 2, (held, labels % 2)).kernel)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda y: y - 1, "ints from 0 up. Received: -1."),
+        (lambda y: y + 0.5, "Received: 0.5."),
+        (lambda y: np.where(y, y, np.nan), "Received: nan."),
+        (lambda y: np.array(["cat", "dog", "cow", "emu"])[y], "Received: cat. For names"),
+        (lambda y: y[1:], r"for each of 240 samples.*Received: shape \(239,\)."),
+        (lambda y: np.stack([y, y], axis=1), r"Received: shape \(240, 2\)."),
+    ],
+)
+def test_labels_that_are_no_class_numbers(change, message):
+    x, y = features()
+    for arguments in ((x, change(y)), (x, y, (x, change(y)))):
+        with pytest.raises(InputError, match=message):
+            fit_probe(*arguments)
+    with pytest.raises(InputError, match="ints from 0 to 2. Received: 3."):
+        fit_probe(x, y, num_classes=3)
+
+
 def test_features_are_copied_once():
     x, y = features(count=6000, width=400)
     held = x[:10], y[:10]

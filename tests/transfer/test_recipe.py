@@ -1,6 +1,10 @@
 """A recipe refuses what cannot be trained with, in one sentence."""
 
+import json
+from dataclasses import asdict
+
 import keras
+import numpy as np
 import pytest
 
 from kerascnn import InputError
@@ -53,3 +57,10 @@ def test_what_does_not_go_together(recipe, strategy, said):
 def test_a_dict_or_nothing_is_a_recipe_too():
     assert checked_recipe(None, "probe") == checked_recipe({}, "full") == Recipe()
     assert checked_recipe({"magnitude": 9}, "full") == Recipe(magnitude=9)
+
+
+def test_numbers_of_numpy_are_kept_as_pythons():
+    recipe = Recipe(batch_size=np.int64(64), dropout=np.float32(0.25))
+    assert json.loads(json.dumps(asdict(recipe))) == asdict(Recipe(batch_size=64, dropout=0.25))
+    with pytest.raises(InputError, match="batch_size must be an int >= 1"):
+        Recipe(batch_size=np.float64(64))

@@ -131,6 +131,18 @@ def test_predict_names_the_file_that_is_no_photo(folder, tmp_path):
 # Evaluating
 
 
+def test_predict_takes_paths_not_photos(folder):
+    run, photo = load_run(folder[0] / "run"), folder[0] / "photos/circle/000.png"
+    expected = run.predict([photo])
+    for one in (photo, str(photo)):
+        np.testing.assert_array_equal(run.predict(one), expected)
+    for wrong in (run.decoder.read(photo)[None], [run.decoder.read(photo)], 3):
+        with pytest.raises(InputError, match=r"Expected paths.*use run.model.predict\(images\)"):
+            run.predict(wrong)
+    with pytest.raises(InputError, match="path of a folder.*Received: ImageData."):
+        run.evaluate(folder[1].data)
+
+
 def test_evaluation_is_what_predict_says(folder):
     root, _ = folder
     run = load_run(root / "run")

@@ -46,6 +46,9 @@ def test_one_output_for_two_classes_and_one_hot_labels():
     wanted = reliability(np.stack([1 - p, p], axis=1), np.eye(2)[labels])
     assert repr(reliability(p, labels)) == repr(wanted)
     assert repr(reliability(p[:, None], labels[:, None])) == repr(wanted)
+    smooth = 0.9 * np.eye(2, dtype="float16")[labels] + np.float16(0.05)
+    for same in (labels.astype("float32"), labels == 1, labels.astype("uint8"), smooth):
+        assert repr(reliability(p, same)) == repr(wanted)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +59,11 @@ def test_one_output_for_two_classes_and_one_hot_labels():
         ([[0.5, 0.5]], [0, 1], 15, "2 labels"),
         ([[0.5, 0.5]], [2], 15, "from 2 to 2"),
         (np.zeros((0, 2)), [], 15, "N >= 1"),
+        ([[0.9, 0.1], [0.2, 0.8]], [0.9, 1.2], 15, r"one class.*float64 of shape \(2,\)"),
+        ([[0.5, 0.5]], [np.nan], 15, "whole numbers"),
+        ([[0.5, 0.5]], [np.inf], 15, "ints from 0 to 1"),
+        ([[0.5, 0.5]], ["cat"], 15, "whole numbers.*<U3"),
+        ([[0.9, 0.8, 0.1], [0.1, 0.2, 0.3]], [[1, 1, 0], [0, 0, 0]], 15, "rows .* sum to 1"),
         ([[0.5, 0.5]], [0], 0, "`bins`"),
     ],
 )

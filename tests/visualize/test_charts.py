@@ -95,6 +95,12 @@ def test_each_label_has_its_colour(classes, tmp_path):
         (lambda: plot_reliability([]), "no rows"),
         (lambda: plot_embedding(np.ones((4, 3)), [0] * 4), r"\(4, 3\)"),
         (lambda: plot_embedding(np.ones((4, 2)), [0] * 3), r"\(3,\)"),
+        (lambda: plot_embedding(np.ones((0, 2)), []), "N >= 1"),
+        (lambda: plot_embedding(np.ones((3, 2)), [-1, 0, 1], ["cat", "dog"]), "the first is -1"),
+        (lambda: plot_embedding(np.ones((2, 2)), [0.0, 1.0]), "ints >= 0.*float64"),
+        (lambda: plot_embedding(np.ones((2, 2)), [True, False]), "ints >= 0.*bool"),
+        (lambda: plot_embedding(np.ones((2, 2)), ["cat", "dog"]), "ints >= 0.*<U3"),
+        (lambda: plot_embedding(np.ones((2, 2)), [0, 2], ["cat", "dog"]), "3 classes need 3 names"),
     ],
 )
 def test_one_sentence_for_what_cannot_be_drawn(draw, message):

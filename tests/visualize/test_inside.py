@@ -8,7 +8,8 @@ import pytest
 from keras import layers, ops
 
 from kerascnn import InputError
-from kerascnn.visualize._inside import forward, gradient_of, opened, position
+from kerascnn.visualize import deconvnet, grad_cam, saliency, smooth_grad
+from kerascnn.visualize._inside import forward, gradient_of, in_batches, opened, position
 
 PHOTOS = np.random.default_rng(0).uniform(0, 1, (2, 6, 6, 3)).astype("float32")
 
@@ -88,6 +89,51 @@ def test_gradients_are_those_of_the_weights_at_the_time():
         total, (gradient,) = step([ops.convert_to_tensor(PHOTOS)])
         np.testing.assert_array_equal(gradient, np.full(PHOTOS.shape, value))
         np.testing.assert_allclose(total, PHOTOS.sum(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 32, 33, 64, 65, 97])
+def test_batches_are_few_and_of_one_shape(count):
+    x, y, shapes = np.arange(3 * count).reshape(count, 3), np.arange(count), []
+
+    def compute(x, y):
+        shapes.append(x.shape)
+        return ops.convert_to_tensor(x * y[:, None])
+
+    np.testing.assert_array_equal(in_batches(compute, x, y), x * y[:, None])
+    assert len(set(shapes)) == 1 and shapes[0][0] <= 32
+    assert len(shapes) == -(-count // 32) and len(shapes) * shapes[0][0] - count < len(shapes)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX compiles every time")
+@pytest.mark.parametrize(
+    ("maps", "count", "traces"),
+    [
+        (lambda model, x: grad_cam(model, x, 1), 3, 0),
+        (lambda model, x: saliency(model, x, 1), 3, 0),
+        (lambda model, x: deconvnet(model, x, "output"), 3, 0),
+        (lambda model, x: grad_cam(model, x, 1), 33, 1),
+        (lambda model, x: saliency(model, x, 1), 33, 1),
+        (lambda model, x: smooth_grad(model, x, 1, samples=2, progress=False), 1, 1),
+    ],
+)
+def test_few_photos_are_not_traced_and_many_once(maps, count, traces):
+    import tensorflow as tf
+
+    seen = []
+
+    class Identity(layers.Layer):  # a name that deconvnet knows
+        def call(self, x):
+            seen.append("run" if tf.executing_eagerly() else "traced")
+            return x
+
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6, 6, 3)), layers.Conv2D(2, 3), Identity()])
+    model.add(layers.GlobalAveragePooling2D())
+    model.add(layers.Dense(2, name="output"))
+    seen.clear()
+    maps(model, np.resize(PHOTOS, (count, 6, 6, 3)))
+    # The first looks for shapes alone.
+    assert seen == ["traced", *(["traced"] if traces else ["run"])]
 
 
 MAPS = """

@@ -48,6 +48,12 @@ def test_one_channel_is_grey_and_black_is_0():
     assert image.get_cmap().name == "gray"
 
 
+def test_grey_pictures_may_be_as_small_as_a_kernel():
+    kernels = np.random.default_rng(0).uniform(size=(5, 3, 3))
+    np.testing.assert_array_equal(drawn(plot_images(kernels)), kernels)
+    np.testing.assert_array_equal(drawn(plot_images(kernels[..., None])), kernels)
+
+
 def test_row_by_row_from_the_upper_left(photos):
     found = places(plot_images(photos[:6], columns=3))
     assert found == sorted(found, key=lambda place: (-place[1], place[0]))
@@ -83,6 +89,8 @@ def test_the_file_is_written_and_titles_stand_as_they_are(photos, tmp_path):
         ({"images": []}, "no pictures"),
         ({"images": np.zeros((2, 4, 4, 5))}, r"\(4, 4, 5\)"),
         ({"images": np.zeros((4, 4))}, r"shape \(4,\)"),
+        ({"images": np.zeros((64, 48, 3))}, r"one photo: pass photo\[None\].*\(64, 48, 3\)"),
+        ({"images": np.zeros((28, 28, 1), "uint8")}, "one photo"),
         ({"images": [np.full((2, 2), np.nan)]}, "finite"),
         ({"images": [np.zeros((2, 0))]}, "finite"),
         ({"images": np.zeros((2, 4, 4)), "titles": ["one"]}, "2 pictures need 2 titles"),

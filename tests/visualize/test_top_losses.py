@@ -51,6 +51,7 @@ def test_a_model_its_probabilities_and_a_split_agree(model, images):
     assert len(rows) == split.num_photos
     photos = split.images(np.arange(split.num_photos))
     assert repr(rows) == repr(top_losses(model, (photos, split.labels), count=100))
+    assert repr(rows) == repr(top_losses(model, [photos, split.labels], count=100))
     probabilities = model.predict(photos.astype("float32"), verbose=0)
     found = top_losses(probabilities, np.eye(3)[split.labels], count=100)
     assert [row.index for row in found] == [row.index for row in rows]
@@ -76,6 +77,15 @@ def test_the_photos_are_drawn_with_their_names(model, images, tmp_path):
 def test_one_sentence_for_what_does_not_fit(model, images):
     with pytest.raises(InputError, match="39 labels"):
         top_losses(model, (images, np.zeros(39, int)))
+    with pytest.raises(InputError, match="one class"):
+        top_losses(model, (images[:2], [[1, 1, 0], [0, 0, 0]]))
+    data = from_arrays(images, np.arange(40) % 3, splits=(1, 0, 0))
+    for empty in (data.test, (images[:0], [])):
+        with pytest.raises(InputError, match="no samples"):
+            top_losses(model, empty)
+    for other, kind in ((data, "ImageData"), (data.train.augment(), "Augmented"), ([1], "list")):
+        with pytest.raises(InputError, match=f"a Split, .* or a pair.*Received: {kind}"):
+            top_losses(model, other)
     with pytest.raises(InputError, match="`count`"):
         top_losses([[0.5, 0.5]], [0], count=0)
     with pytest.raises(InputError, match="no rows"):
