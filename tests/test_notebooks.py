@@ -21,9 +21,6 @@ FIGURES = re.findall(r"^\| (.+?) \| \[\w+\]\((\w+\.ipynb)\) \| (.+?) \|$", INDEX
 ABSOLUTE = re.compile(r"(?<![\w.)])/(?:home|root|tmp|usr|opt|var|mnt|work|Users)\b|\b[A-Z]:\\\\")
 
 
-SHORT = ("2_architectures",)
-
-
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
 def notebook(request):
     return request.param
@@ -48,12 +45,7 @@ def given(notebook):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize(
-    "notebook",
-    [pytest.param(x, marks=[pytest.mark.thorough] * (x.stem not in SHORT)) for x in NOTEBOOKS],
-    ids=lambda path: path.stem,
-    indirect=True,
-)
+@pytest.mark.thorough
 def test_every_picture_is_drawn_and_shown(notebook):
     for cell, now in zip(code_cells(notebook), given(notebook), strict=True):
         assert now["figure"] or not re.search(r"^figure\b|^\S*plot_\w+\(", source(cell), re.M)

@@ -132,6 +132,7 @@ def learned(model):
     return [float(keras.ops.convert_to_numpy(layer.log_variance)) for layer in layers]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", COPIES)
 @pytest.mark.parametrize("compiled_first", [True, False])
 def test_a_copy_learns_weights_of_its_own(name, compiled_first, expected):

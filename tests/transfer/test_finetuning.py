@@ -233,6 +233,7 @@ print(type(model.optimizer).__name__)
     return np.load(tmp_path / "says.npy")
 
 
+@pytest.mark.thorough
 def test_model_opens_without_kerascnn(partial, saved, shapes, tmp_path):
     photos = shapes.test.images(range(6))
     for found in opens_without_kerascnn(saved, photos, tmp_path):
