@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 
 
 class Objective:
@@ -35,9 +35,7 @@ class Objective:
         check_model(model)
         self._data = (x, y, sample_weight)
         self._samples = count_samples(self._data)
-        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
-            raise InputError(f"batch_size must be an int >= 1. Received: {batch_size!r}.")
-        self._batch_size = batch_size
+        self._batch_size = whole(batch_size, "batch_size", 1)
         self._model = model
         self._shapes = [tuple(variable.shape) for variable in model.trainable_variables]
         self._rest = [variable.value for variable in model.non_trainable_variables]

@@ -4,12 +4,10 @@ Top-k accuracy is Keras's: `keras.metrics.SparseTopKCategoricalAccuracy(k=5)` fo
 `TopKCategoricalAccuracy` for one-hot rows.
 """
 
-import numbers
-
 import keras
 from keras import ops
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 
 __all__ = [
     "BalancedAccuracy",
@@ -41,9 +39,7 @@ class _OfConfusions(keras.metrics.Metric):
 
     def __init__(self, num_classes, from_logits=False, name=None, **kwargs):
         super().__init__(name=name, **kwargs)
-        if not isinstance(num_classes, numbers.Integral) or num_classes < 2:
-            raise InputError(f"`num_classes` must be 2 or more. Received: {num_classes!r}.")
-        self.num_classes = num_classes
+        self.num_classes = num_classes = whole(num_classes, "num_classes", 2)
         self.from_logits = from_logits
         self.counts = self.add_weight(
             shape=(num_classes, num_classes), initializer="zeros", name="counts"
@@ -224,9 +220,7 @@ class CalibrationError(keras.metrics.Metric):
 
     def __init__(self, num_bins=15, from_logits=False, name="calibration_error", **kwargs):
         super().__init__(name=name, **kwargs)
-        if not isinstance(num_bins, numbers.Integral) or num_bins < 1:
-            raise InputError(f"`num_bins` must be 1 or more. Received: {num_bins!r}.")
-        self.num_bins = num_bins
+        self.num_bins = num_bins = whole(num_bins, "num_bins", 1)
         self.from_logits = from_logits
         # By bin: (share that is right - confidence) * samples; samples are their own sum.
         self.gaps = self.add_weight(shape=(num_bins,), initializer="zeros", name="gaps")

@@ -30,7 +30,7 @@ import numpy as np
 from keras import ops
 
 from kerascnn._derivatives import compiled
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 
 __all__ = [
     "Chain",
@@ -75,7 +75,7 @@ class InverseSquareRootDecay(_Schedule):
     def __init__(self, initial_learning_rate, decay_steps, staircase=False):
         super().__init__()
         self.initial_learning_rate = _positive(initial_learning_rate, "initial_learning_rate")
-        self.decay_steps = _count(decay_steps, "decay_steps")
+        self.decay_steps = whole(decay_steps, "decay_steps", 1)
         self.staircase = staircase
 
     def __call__(self, step):
@@ -118,7 +118,7 @@ class OneCycle(_Schedule):
 
     def __init__(self, peak, steps, up=0.25, start_divisor=25.0, end_divisor=1e5):
         super().__init__()
-        self.peak, self.steps = _positive(peak, "peak"), _count(steps, "steps", least=2)
+        self.peak, self.steps = _positive(peak, "peak"), whole(steps, "steps", 2)
         if not 0 < up < 1:
             raise InputError(f"up must be between 0 and 1. Received: up={up}.")
         if min(start_divisor, end_divisor) < 1:
@@ -165,7 +165,7 @@ class WarmUp(_Schedule):
 
     def __init__(self, schedule, steps, start=0.0):
         super().__init__()
-        self.schedule, self.steps = _schedule_or_rate(schedule), _count(steps, "steps")
+        self.schedule, self.steps = _schedule_or_rate(schedule), whole(steps, "steps", 1)
         if start < 0:
             raise InputError(f"start must not be negative. Received: start={start}.")
         self.start = start
@@ -207,7 +207,7 @@ class Chain(_Schedule):
     def __init__(self, schedules, steps):
         super().__init__()
         self.schedules = [_schedule_or_rate(schedule) for schedule in schedules]
-        self.steps = [_count(number, "every number in steps") for number in steps]
+        self.steps = [whole(number, "every number in steps", 1) for number in steps]
         if len(self.steps) != len(self.schedules) - 1:
             raise InputError(
                 "Chain needs a number of steps for every schedule but the last. Received: "
@@ -287,7 +287,7 @@ class Stretched(_Schedule):
 
     def __init__(self, schedule, times):
         super().__init__()
-        self.schedule, self.times = _schedule_or_rate(schedule), _count(times, "times")
+        self.schedule, self.times = _schedule_or_rate(schedule), whole(times, "times", 1)
 
     def __call__(self, step):
         return _rate(self.schedule, ops.floor_divide(step, self.times))
@@ -316,7 +316,7 @@ def simulate(schedule, steps):
     >>> simulate(keras.optimizers.schedules.PolynomialDecay(1.0, 4, 0.0), 4)
     array([1.  , 0.75, 0.5 , 0.25], dtype=float32)
     """
-    steps = np.arange(_count(steps, "steps")) if np.ndim(steps) == 0 else np.asarray(steps)
+    steps = np.arange(whole(steps, "steps", 1)) if np.ndim(steps) == 0 else np.asarray(steps)
     rate = functools.partial(_rate, _schedule_or_rate(schedule))
 
     @compiled
@@ -356,7 +356,7 @@ def robbins_monro(schedule, steps=10**6):
     >>> robbins_monro(0.1)
     RobbinsMonro(explores=True, converges=False, power=0.0)
     """
-    if _count(steps, "steps", 100) > 1_600_000:
+    if whole(steps, "steps", 100) > 1_600_000:
         raise InputError(f"steps must be at most 1,600,000. Received: {steps}.")
     rates = simulate(schedule, [steps // 10, steps, 10 * steps])
     before, power = (_power(early, late) for early, late in zip(rates, rates[1:]))
@@ -407,9 +407,3 @@ def _positive(number, name):
     if not isinstance(number, int | float | np.number) or not 0 < number < float("inf"):
         raise InputError(f"{name} must be a number above 0. Received: {number!r}.")
     return float(number)
-
-
-def _count(number, name, least=1):
-    if not isinstance(number, int | np.integer) or number < least:
-        raise InputError(f"{name} must be an int >= {least}. Received: {number!r}.")
-    return int(number)

@@ -1,3 +1,5 @@
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -104,9 +106,11 @@ def test_history_and_csv_hold_the_matrix(tmp_path):
 
 
 def test_bad_arguments():
-    with pytest.raises(InputError, match="`num_classes` must be 2 or more"):
+    with pytest.raises(InputError, match="num_classes must be an int >= 2"):
         metrics.MacroF1(1)
-    with pytest.raises(InputError, match="`num_bins` must be 1 or more"):
+    with pytest.raises(InputError, match="num_bins must be an int >= 1"):
         metrics.CalibrationError(num_bins=0)
+    for metric in (metrics.MacroF1(np.int64(3)), metrics.CalibrationError(np.int32(5))):
+        json.dumps(metric.get_config())  # as saving does
     with pytest.raises(InputError, match=r"macro_f1 of 5 classes.*\(2, 3\)"):
         metrics.MacroF1(5)([0, 1], np.ones((2, 3)))

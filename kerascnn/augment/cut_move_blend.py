@@ -1,12 +1,10 @@
 """An object elsewhere in its image: cut out, moved, the hole closed, the edges blended."""
 
-import numbers
-
 import keras
 import numpy as np
 from keras import ops
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 from kerascnn.augment._draws import Draws
 from kerascnn.augment._warp import shift_matrices, warp
 from kerascnn.augment.image_augmentation import ImageAugmentation
@@ -65,9 +63,7 @@ class CutMoveBlend(ImageAugmentation):
 
     def __init__(self, feather=3, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(feather, numbers.Integral) or feather < 1:
-            raise InputError(f"feather must be an int >= 1. Received: {feather!r}.")
-        self.feather = int(feather)
+        self.feather = whole(feather, "feather", 1)
 
     def draw(self, draws, height, width):
         return {"place": draws.uniform(count=2)}  # among those where it fits: top, left

@@ -1,12 +1,10 @@
 """Patches of one colour that follow the edges of the image."""
 
-import numbers
-
 import keras
 import numpy as np
 from keras import ops
 
-from kerascnn._errors import InputError
+from kerascnn._errors import whole
 from kerascnn.augment._checks import bounded, rising
 from kerascnn.augment._draws import uniform_field
 from kerascnn.augment.image_augmentation import ImageAugmentation
@@ -53,9 +51,7 @@ class Superpixels(ImageAugmentation):
     def __init__(self, rate=(0.3, 1), segments=200, compactness=30.0, **kwargs):
         super().__init__(**kwargs)
         self.rate = rising("rate", rate, 0, 1)
-        if not isinstance(segments, numbers.Integral) or segments < 1:
-            raise InputError(f"segments must be an int >= 1. Received: {segments!r}.")
-        self.segments = int(segments)
+        self.segments = whole(segments, "segments", 1)
         self.compactness = bounded("compactness", compactness, 1e-3)
 
     def draw(self, draws, height, width):

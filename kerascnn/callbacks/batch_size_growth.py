@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 from kerascnn.callbacks._scaling import log_rates
 
 __all__ = ["BatchSizeGrowth"]
@@ -42,9 +42,7 @@ class BatchSizeGrowth(keras.callbacks.Callback):
         epochs = list(epochs)
         if not epochs or min(epochs) < 1 or sorted(set(epochs)) != epochs:
             raise InputError(f"epochs must be rising ints from 1 on. Received: {epochs}.")
-        if not isinstance(factor, int) or factor < 2:
-            raise InputError(f"factor must be an int >= 2. Received: factor={factor!r}.")
-        self.epochs, self.factor = epochs, factor
+        self.epochs, self.factor = epochs, whole(factor, "factor", 2)
 
     def get_state(self):
         """Batches that are read and wait for others to be joined with."""

@@ -5,7 +5,7 @@ import numpy as np
 
 from kerascnn import _derivatives, _random
 from kerascnn._curvature import GaussNewtonDiagonal
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 from kerascnn.optimizers import StochasticDiagonalLM
 
 __all__ = ["DiagonalCurvature"]
@@ -44,8 +44,7 @@ class DiagonalCurvature(keras.callbacks.Callback):
 
     def __init__(self, x, y, samples=500, seed=0):
         super().__init__()
-        if not isinstance(samples, int | np.integer) or samples < 1:
-            raise InputError(f"samples must be an int >= 1. Received: {samples!r}.")
+        samples = whole(samples, "samples", 1)
         self._data = (x, y)
         self._number = _derivatives.count_samples(self._data)
         self._samples, self._seed = min(samples, self._number), seed

@@ -3,12 +3,11 @@
 import dataclasses
 import functools
 import logging
-import numbers
 
 import keras
 import numpy as np
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 from kerascnn.callbacks._scaling import log_rates
 from kerascnn.callbacks._values import copied
 from kerascnn.doctor import Diagnosis, Finding, training, weights
@@ -61,9 +60,8 @@ class Doctor(keras.callbacks.Callback):
 
     def __init__(self, data_or_batch=None, *, every_steps=100, log_dir=None):
         super().__init__()
-        if not isinstance(every_steps, numbers.Integral) or every_steps < 1:
-            raise InputError(f"every_steps must be an int >= 1. Received: {every_steps!r}.")
-        self._data, self._every_steps, self._log_dir = data_or_batch, every_steps, log_dir
+        self._data, self._log_dir = data_or_batch, log_dir
+        self._every_steps = whole(every_steps, "every_steps", 1)
         self._clear()
 
     def _clear(self):

@@ -1,13 +1,11 @@
 """Stops a training that became NaN or infinite, and says where it did."""
 
-import numbers
-
 import keras
 import numpy as np
 from keras import ops
 
 from kerascnn._derivatives import compiled
-from kerascnn._errors import InputError, NonFiniteError
+from kerascnn._errors import NonFiniteError, whole
 from kerascnn.callbacks._position import knows_its_position
 from kerascnn.callbacks._state import variables
 from kerascnn.callbacks._values import assign, copied
@@ -38,9 +36,7 @@ class NaNWatch(keras.callbacks.Callback):
             `num_batches` and `batch(epoch, index)`; with other data or None the layer is found by
             its weights alone.
         every_steps: int >= 1. Steps between looks at all weights. At 1 the copies cost about a
-            fifth of a step of LeNet-5, at 100 below a hundredth (recipes/RESULTS.md). The look at
-            moving statistics costs about a hundredth of a step of MobileNetV2 with 32 photos of
-            32x32 pixels.
+            fifth of a step of LeNet-5, at 100 below a hundredth (recipes/RESULTS.md).
 
     Raises:
         NonFiniteError: from `fit`; an `InputError` and a `FloatingPointError`.
@@ -57,10 +53,8 @@ class NaNWatch(keras.callbacks.Callback):
 
     def __init__(self, data=None, every_steps=100):
         super().__init__()
-        if not isinstance(every_steps, numbers.Integral) or every_steps < 1:
-            raise InputError(f"every_steps must be an int >= 1. Received: {every_steps!r}.")
         self._batch = data.batch if knows_its_position(data) else None
-        self._every_steps = every_steps
+        self._every_steps = whole(every_steps, "every_steps", 1)
         self._kept = self._moving = self._all_finite = None
 
     def get_state(self):

@@ -1,9 +1,8 @@
 """Cross-validation: photos dealt into folds, each of which validates once."""
 
 import collections
-import numbers
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 from kerascnn.data.pipeline import ImageData
 from kerascnn.data.splits import dealt_order
 
@@ -79,8 +78,7 @@ def stratified_folds(labels, groups, count=5, seed=0):
     >>> sorted(fold[:6]), fold[6]
     ([0, 0, 1, 1, 2, 2], None)
     """
-    if not isinstance(count, numbers.Integral) or count < 2:
-        raise InputError(f"The number of folds must be an int >= 2. Received: {count!r}.")
+    count = whole(count, "The number of folds", 2)
     if len(labels) != len(groups):
         raise InputError(
             f"Expected one group for each label. Received: {len(labels)} labels, "

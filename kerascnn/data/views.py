@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 from kerascnn._random import generator
 
 __all__ = ["view"]
@@ -31,8 +31,7 @@ def view(images, keys, number, seed=0):
     >>> view(np.array([[[[1], [2]]]], "uint8"), ["a"], 1).ravel().tolist()
     [2, 1]
     """
-    if number < 0:
-        raise InputError(f"number must be an int >= 0. Received: {number}.")
+    number = whole(number, "number", 0)
     if len(keys) != len(images):
         raise InputError(f"Expected {len(images)} keys, one per photo. Received: {len(keys)}.")
     if number == 0:

@@ -1,10 +1,8 @@
 """The output of ordered classes: one score, many thresholds."""
 
-import numbers
-
 import keras
 
-from kerascnn._errors import InputError
+from kerascnn._errors import whole
 
 __all__ = ["OrdinalOutput"]
 
@@ -40,9 +38,7 @@ class OrdinalOutput(keras.layers.Layer):
 
     def __init__(self, classes, activation="sigmoid", bias_initializer="zeros", **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(classes, numbers.Integral) or classes < 2:
-            raise InputError(f"`classes` must be an int >= 2. Received: classes={classes!r}.")
-        self.classes = int(classes)
+        self.classes = whole(classes, "classes", 2)
         self.activation = keras.activations.get(activation)
         self.bias_initializer = keras.initializers.get(bias_initializer)
 

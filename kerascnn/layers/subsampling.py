@@ -1,11 +1,9 @@
 """Subsampling with a trainable weight and bias per map."""
 
-import numbers
-
 import keras
 from keras import ops
 
-from kerascnn._errors import InputError
+from kerascnn._errors import whole
 
 __all__ = ["TrainableSubsampling"]
 
@@ -42,9 +40,7 @@ class TrainableSubsampling(keras.layers.Layer):
 
     def __init__(self, pool_size=2, activation=None, weight_initializer=None, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(pool_size, numbers.Integral) or pool_size < 1:
-            raise InputError(f"`pool_size` must be an int >= 1. Received: pool_size={pool_size!r}.")
-        self.pool_size = int(pool_size)
+        self.pool_size = whole(pool_size, "pool_size", 1)
         self.activation = keras.activations.get(activation)
         self.weight_initializer = keras.initializers.get(weight_initializer)
 

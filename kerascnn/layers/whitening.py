@@ -1,12 +1,10 @@
 """PCA and ZCA whitening of whole images."""
 
-import numbers
-
 import keras
 import numpy as np
 from keras import ops
 
-from kerascnn._errors import InputError, one_of
+from kerascnn._errors import InputError, one_of, whole
 from kerascnn._streaming import blocks, moments
 from kerascnn.layers._fitted import Fitted
 
@@ -69,12 +67,10 @@ class Whitening(Fitted):
         self.method = one_of(method, ("zca", "pca"), "method")
         if not epsilon >= 0:
             raise InputError(f"`epsilon` must be at least 0. Received: {epsilon}.")
-        whole = isinstance(num_components, numbers.Integral) and num_components >= 1
-        if num_components is not None and not (whole and method == "pca"):
-            raise InputError(
-                "`num_components` must be an int >= 1, for 'pca' only. Received: "
-                f"num_components={num_components}, method={method!r}."
-            )
+        if num_components is not None and method != "pca":
+            raise InputError(f"`num_components` is for 'pca' only. Received: method={method!r}.")
+        if num_components is not None:
+            num_components = whole(num_components, "num_components", 1)
         self.epsilon = epsilon
         self.num_components = num_components
 

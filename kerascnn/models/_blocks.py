@@ -163,13 +163,13 @@ def bottleneck(x, filters, width, strides, option, name, groups=1):
     return add_relu(shortcut(x, filters, max(strides), option, name), y, name)
 
 
-def average_pool_top(classes, activation, kernel_initializer=None):
+def average_pool_top(activation, kernel_initializer=None):
     """The end of these networks: global average, then one dense layer."""
 
-    def top(x):
+    def top(x, classes):
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
         return layers.Dense(
-            int(classes),  # `finish` has checked it
+            classes,
             activation,
             kernel_initializer=kernel_initializer or he_normal(),
             dtype=output_dtype(),

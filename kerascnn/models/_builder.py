@@ -141,7 +141,7 @@ def finish(image, x, top, builder, include_top, weights, pooling, classes, name)
     Args:
         image: what `image_input` returned.
         x: Keras tensor (N, H, W, C), the last feature map.
-        top: function of `x` that returns the classifier's output.
+        top: function of `x` and `classes` that returns the classifier's output.
         builder: str. Name of the builder in the manifest of weights.
         include_top, weights, pooling, classes, name: as every builder has them.
     """
@@ -149,7 +149,7 @@ def finish(image, x, top, builder, include_top, weights, pooling, classes, name)
     if isinstance(classes, bool) or not hasattr(classes, "__index__") or classes < 1:
         raise InputError(f"`classes` must be an int of at least 1. Received: classes={classes!r}.")
     if include_top:
-        x = top(x)
+        x = top(x, operator.index(classes))
     elif pooling == "avg":
         x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
     elif pooling == "max":

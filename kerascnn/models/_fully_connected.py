@@ -12,11 +12,11 @@ def normal():
     return initializers.RandomNormal(stddev=0.01)
 
 
-def fully_connected_top(classes, activation, hidden_bias=0.0):
+def fully_connected_top(activation, hidden_bias=0.0):
     """4096, 4096 and `classes` units, as a function (N, H, W, C) -> (N, classes).
 
     Args:
-        classes, activation: of the last layer.
+        activation: of the last layer.
         hidden_bias: float. The biases of `fc6` and `fc7` at the start.
     """
 
@@ -26,11 +26,11 @@ def fully_connected_top(classes, activation, hidden_bias=0.0):
             units, activation, kernel_initializer=normal(), bias_initializer=bias, **options
         )
 
-    def top(x):
+    def top(x, classes):
         x = layers.Flatten(name="flatten")(x)
         for name in ("fc6", "fc7"):
             x = dense(4096, "relu", hidden_bias, name=name)(x)
             x = layers.Dropout(0.5, name=f"{name}_dropout")(x)
-        return dense(int(classes), activation, 0.0, dtype=output_dtype(), name="output")(x)
+        return dense(classes, activation, 0.0, dtype=output_dtype(), name="output")(x)
 
     return top

@@ -110,6 +110,6 @@ def AlexNet(
     x = conv(x, filters[3], 3, "conv4", towers=towers, bias=1.0)
     x = conv(x, filters[4], 3, "conv5", towers=towers, bias=1.0)
     x = pool(x, "pool5")
-    top = fully_connected_top(classes, classifier_activation, hidden_bias=1.0)
+    top = fully_connected_top(classifier_activation, hidden_bias=1.0)
     builder = f"AlexNet-{variant}"
     return finish(image, x, top, builder, include_top, weights, pooling, classes, name)

@@ -115,7 +115,7 @@ def CifarResNet(
     one_of(shortcut, ["A", "B", "C"], "shortcut")
     image = image_input(input_tensor, input_shape, default=(32, 32, 3), minimum=4)
     form = post_activation if variant == "v1" else pre_activation
-    top = average_pool_top(classes, classifier_activation)
+    top = average_pool_top(classifier_activation)
     x = form(image, depth, shortcut)
     builder = "-".join([f"CifarResNet{depth}", *sorted({variant, shortcut} - {"v1", "A"})])
     return finish(image, x, top, builder, include_top, weights, pooling, classes, name)
@@ -149,7 +149,7 @@ def CifarPlainNet(
     True
     """
     image = image_input(input_tensor, input_shape, default=(32, 32, 3), minimum=4)
-    top = average_pool_top(classes, classifier_activation)
+    top = average_pool_top(classifier_activation)
     x = plain(image, depth)
     return finish(image, x, top, "CifarPlainNet", include_top, weights, pooling, classes, name)
 

@@ -135,7 +135,7 @@ def FractalNet(
         x = fractal(x, width, num_columns, join, f"stage{stage}")
         x = layers.MaxPooling2D(2, name=f"stage{stage}_pool")(x)
         x = layers.Dropout(rate, name=f"stage{stage}_dropout")(x) if rate else x
-    top = average_pool_top(classes, classifier_activation, "glorot_uniform")
+    top = average_pool_top(classifier_activation, "glorot_uniform")
     return finish(image, x, top, "FractalNet", include_top, weights, pooling, classes, name)
 
 
@@ -184,7 +184,7 @@ def FractalNet34(
         x = fractal(x, width, num_columns, join, f"stage{stage}")
         if stage < 4:
             x = layers.MaxPooling2D(2, name=f"stage{stage}_pool")(x)
-    top = average_pool_top(classes, classifier_activation, "glorot_uniform")
+    top = average_pool_top(classifier_activation, "glorot_uniform")
     return finish(image, x, top, "FractalNet34", include_top, weights, pooling, classes, name)
 
 

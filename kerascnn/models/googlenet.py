@@ -100,7 +100,7 @@ def inception_naive(x, filters, name):
 
 def classifier(x, classes, activation, name):
     return layers.Dense(
-        int(classes),
+        classes,
         activation,
         kernel_initializer="lecun_uniform",
         dtype=output_dtype(),
@@ -214,7 +214,7 @@ def GoogLeNet(
     )
     maps = modules(image)
 
-    def top(x):
+    def top(x, classes):
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
         x = layers.Dropout(0.4, name="dropout")(x)
         y = classifier(x, classes, classifier_activation, "output")

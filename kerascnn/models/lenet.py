@@ -119,13 +119,13 @@ def LeNet5(
             f'Received: classes={classes}. For other classes pass output="softmax".'
         )
 
-    def top(x):
+    def top(x, classes):
         x = layers.Flatten(name="flatten")(x)
         x = layers.Dense(84, scaled_tanh, kernel_initializer=FanInUniform(), name="f6")(x)
         last = {"activation": classifier_activation, "dtype": output_dtype(), "name": "output"}
         if output == "rbf":
-            return RBFOutput(int(classes), **last)(x)
-        return layers.Dense(int(classes), kernel_initializer=FanInUniform(), **last)(x)
+            return RBFOutput(classes, **last)(x)
+        return layers.Dense(classes, kernel_initializer=FanInUniform(), **last)(x)
 
     image = image_input(
         input_tensor, input_shape, default=(32, 32, 1), minimum=32, fixed_size=include_top

@@ -142,7 +142,7 @@ def ResNet(
         x = pre_activation(image, depth, option)
     else:
         x = post_activation(image, depth, variant, option)
-    top = average_pool_top(classes, classifier_activation)
+    top = average_pool_top(classifier_activation)
     builder = f"ResNet{depth}-{variant}"
     return finish(image, x, top, builder, include_top, weights, pooling, classes, name)
 

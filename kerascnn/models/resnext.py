@@ -102,7 +102,7 @@ def ResNeXt(
     for block_name, factor, stride in stages(IMAGENET_BLOCKS[depth], first=2):
         inner = cardinality * width * factor
         x = block(x, 256 * factor, inner, stride, cardinality, form, block_name)
-    top = average_pool_top(classes, classifier_activation)
+    top = average_pool_top(classifier_activation)
     builder = f"ResNeXt{depth}-{cardinality}x{width}d"
     return finish(image, x, top, builder, include_top, weights, pooling, classes, name)
 
@@ -154,7 +154,7 @@ def CifarResNeXt(
     for block_name, factor, stride in cifar_stages(depth, layers_per_block=3, other_layers=2):
         inner = cardinality * width * factor
         x = block(x, 256 * factor, inner, stride, cardinality, form, block_name)
-    top = average_pool_top(classes, classifier_activation)
+    top = average_pool_top(classifier_activation)
     return finish(image, x, top, "CifarResNeXt", include_top, weights, pooling, classes, name)
 
 

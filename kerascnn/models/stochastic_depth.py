@@ -61,7 +61,7 @@ def StochasticDepthResNet(
     x = conv_bn_relu(image, 16, 3, name="stem")
     for (block, factor, stride), rate in zip(blocks, rates):
         x = basic(x, 16 * factor, stride, "A, averaged", block, join=surviving(rate, mode))
-    top = average_pool_top(classes, classifier_activation)
+    top = average_pool_top(classifier_activation)
     return finish(
         image, x, top, "StochasticDepthResNet", include_top, weights, pooling, classes, name
     )

@@ -115,7 +115,7 @@ def VGG(
             else:
                 x = conv(x, filters, size, batch_norm, f"stage{stage}_conv{i}")
         x = layers.MaxPooling2D(name=f"stage{stage}_pool")(x)
-    top = fully_connected_top(classes, classifier_activation)
+    top = fully_connected_top(classifier_activation)
     builder = NAMES[config] + ("-bn" if batch_norm else "")
     return finish(image, x, top, builder, include_top, weights, pooling, classes, name)
 

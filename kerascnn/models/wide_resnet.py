@@ -95,7 +95,7 @@ def WideResNet(
     x = conv(image, 16, 3, name="stem")
     for block, factor, stride in cifar_stages(depth, layers_per_block=2, other_layers=4):
         x = wide(x, 16 * factor * width, stride, dropout_rate, block)
-    top = average_pool_top(classes, classifier_activation)
+    top = average_pool_top(classifier_activation)
     x = bn_relu(x, "last")
     builder = f"WideResNet{depth}x{width}"
     return finish(image, x, top, builder, include_top, weights, pooling, classes, name)
@@ -139,7 +139,7 @@ def WideBottleneckResNet(
     x = imagenet_stem(image)
     for block, factor, stride in stages(IMAGENET_BLOCKS[depth], first=2):
         x = bottleneck(x, 256 * factor, 64 * factor * width, (1, stride), "B", block)
-    top = average_pool_top(classes, classifier_activation)
+    top = average_pool_top(classifier_activation)
     builder = f"WideResNet{depth}x{width}"
     return finish(image, x, top, builder, include_top, weights, pooling, classes, name)
 

@@ -94,7 +94,7 @@ def ZFNet(
     for i, filters in enumerate((512, 1024, 512) if wide else (384, 384, 256), start=3):
         x = conv(x, filters, 3, f"conv{i}")
     x = pool(x, "pool5")
-    top = fully_connected_top(classes, classifier_activation)
+    top = fully_connected_top(classifier_activation)
     return finish(
         image,
         x,

@@ -7,7 +7,7 @@ import scipy.optimize
 import tqdm
 
 from kerascnn._derivatives import Objective
-from kerascnn._errors import InputError, NonFiniteError, one_of
+from kerascnn._errors import InputError, NonFiniteError, one_of, whole
 from kerascnn.optimizers.newton import damped_newton
 
 __all__ = ["minimize_full_batch"]
@@ -78,8 +78,7 @@ def minimize_full_batch(
     (True, [[[2.0], [-1.0]], [3.0]])
     """
     one_of(method, _METHODS, "method")
-    if not isinstance(max_iterations, int | np.integer) or max_iterations < 1:
-        raise InputError(f"max_iterations must be an int >= 1. Received: {max_iterations!r}.")
+    max_iterations = whole(max_iterations, "max_iterations", 1)
     objective = Objective(model, x, y, sample_weight, batch_size)
     start = objective.weights()
     _check_memory(method, len(start))

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from kerascnn._console import table
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 from kerascnn.optimizers._rate import checked_rate
 from kerascnn.schedules import Scaled
 
@@ -64,10 +64,8 @@ def layer_rates(model, optimizer, decay=0.75, groups=12, verbose=True):
         raise InputError(f"decay must be above 0 and at most 1. Received: decay={decay}.")
     if isinstance(groups, list | tuple):
         grouped = _named(_parts(model), groups)
-    elif not isinstance(groups, int | np.integer) or groups < 1:
-        raise InputError(f"groups must be an int >= 1. Received: groups={groups!r}.")
     else:
-        grouped = _grouped(_parts(model), groups)
+        grouped = _grouped(_parts(model), whole(groups, "groups", 1))
     keys = [_key(group) for group in grouped]
     _refuse_equal_names(grouped, keys)
     factors = [decay**depth for depth in range(len(grouped))]

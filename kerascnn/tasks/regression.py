@@ -1,12 +1,11 @@
 """The task of numbers."""
 
 import dataclasses
-import numbers
 
 import keras
 import numpy as np
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 from kerascnn.tasks._classes import refuse_empty
 from kerascnn.tasks._task import Task
 
@@ -62,8 +61,7 @@ def regression(units=1, *, labels=None):
     >>> task.bias, task.decide([[2.5]])
     ((3.0,), array([2.5]))
     """
-    if not isinstance(units, numbers.Integral) or units < 1:
-        raise InputError(f"`units` must be an int of at least 1. Received: units={units!r}.")
+    units = whole(units, "units", 1)
     task = _Regression(units=units)
     if labels is None:
         return task

@@ -2,7 +2,7 @@
 
 import numbers
 
-from kerascnn._errors import InputError, one_of
+from kerascnn._errors import InputError, one_of, whole
 
 STRATEGIES = ("auto", "probe", "head", "partial", "full")
 
@@ -38,8 +38,7 @@ def check_training(strategy, epochs, learning_rate, seed, views="auto", class_we
     """Refuse options of `finetune` that are out of range."""
     one_of(strategy, STRATEGIES, "strategy")
     one_of(class_weight, ("auto", "balanced", None), "class_weight")
-    if not _is_int(epochs, 1):
-        raise InputError(f"epochs must be an int >= 1. Received: {epochs!r}.")
+    whole(epochs, "epochs", 1)
     number = isinstance(learning_rate, numbers.Real) and not isinstance(learning_rate, bool)
     if not number or not 0 < learning_rate < float("inf"):
         raise InputError(f"learning_rate must be > 0. Received: {learning_rate!r}.")

@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from kerascnn import _graph
-from kerascnn._errors import InputError, one_of
+from kerascnn._errors import InputError, one_of, whole
 from kerascnn._random import is_reproducible
 from kerascnn.data import RowStore, Split, cache_folder
 from kerascnn.data import view as view_of
@@ -155,9 +155,7 @@ class FeatureExtractor:
                 "Features are of a Split, e.g. data.train of kc.data.from_arrays(images, labels). "
                 f"Received: {type(split).__name__}."
             )
-        if views < 1:
-            raise InputError(f"views must be an int >= 1. Received: {views}.")
-        photos = Views(split, views, seed)
+        photos = Views(split, whole(views, "views", 1), seed)
         names = [self._engine.name] if self._engine else _engine_names(*self._wanted)
         missing = {name: _missing(self._stores(name), photos.keys) for name in names}
         name = min(names, key=lambda name: len(missing[name]))

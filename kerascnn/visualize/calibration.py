@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 
 __all__ = ["ReliabilityBin", "reliability"]
 
@@ -51,8 +51,7 @@ def reliability(probabilities, labels, bins=15):
     >>> [(row.count, row.confidence, row.accuracy) for row in rows]
     [(0, nan, nan), (2, 0.75, 0.5)]
     """
-    if bins < 1:
-        raise InputError(f"`bins` must be an int >= 1. Received: {bins!r}.")
+    bins = whole(bins, "`bins`", 1)
     probabilities, labels = as_predictions(probabilities, labels)
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels

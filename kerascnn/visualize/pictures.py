@@ -5,7 +5,7 @@ import textwrap
 
 import numpy as np
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 
 __all__ = ["plot_images"]
 
@@ -41,9 +41,7 @@ def plot_images(images, titles=None, columns=None, path=None):
     from matplotlib.figure import Figure
 
     pictures = _pictures(images)
-    columns = _columns(len(pictures)) if columns is None else columns
-    if columns < 1:
-        raise InputError(f"`columns` must be an int >= 1. Received: {columns!r}.")
+    columns = _columns(len(pictures)) if columns is None else whole(columns, "`columns`", 1)
     aspect = max(len(picture) / picture.shape[1] for picture in pictures)
     width = min(max(_WIDTH / columns, _SMALLEST), _LARGEST) / max(aspect, 1)
     height = width * aspect

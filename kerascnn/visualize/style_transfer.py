@@ -9,7 +9,7 @@ from keras import ops
 
 from kerascnn import _graph
 from kerascnn._calls import calls
-from kerascnn._errors import InputError, one_of
+from kerascnn._errors import InputError, one_of, whole
 from kerascnn.visualize._descent import METHODS, Descent
 from kerascnn.visualize._inside import forward, gradient_of, infer, position
 
@@ -93,8 +93,7 @@ def style_transfer(
     """
     one_of(method, METHODS, "method")
     one_of(pooling, ("max", "average"), "pooling")
-    if steps < 1:
-        raise InputError(f"`steps` must be an int >= 1. Received: {steps!r}.")
+    steps = whole(steps, "`steps`", 1)
     content, style = _picture(content, "content"), _picture(style, "style")
     own, painted = _positions(model, content.shape[1:], content_layers, style_layers)
     read = _reader(model, [*own, *painted], pooling)

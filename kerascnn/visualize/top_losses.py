@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from kerascnn._errors import InputError
+from kerascnn._errors import InputError, whole
 from kerascnn.data import Split
 from kerascnn.visualize.calibration import as_predictions
 from kerascnn.visualize.pictures import plot_images
@@ -54,8 +54,7 @@ def top_losses(model, data, count=9):
     >>> [(row.index, row.predicted) for row in top_losses(probabilities, [1, 1, 0], count=2)]
     [(0, 0), (2, 1)]
     """
-    if count < 1:
-        raise InputError(f"`count` must be an int >= 1. Received: {count!r}.")
+    count = whole(count, "`count`", 1)
     labels = _labels(model, data)
     if not np.size(labels):
         raise InputError("There are no samples: the data are empty.")

@@ -150,6 +150,7 @@ def test_data_of_kerascnn_and_a_second_fit():
         (lambda: BatchSizeGrowth([3, 2]), "epochs must be rising"),
         (lambda: BatchSizeGrowth([0]), "epochs must be rising ints from 1"),
         (lambda: BatchSizeGrowth([1], 1), "factor must be an int >= 2"),
+        (lambda: BatchSizeGrowth([1], 2.5), "factor must be an int >= 2"),
     ],
 )
 def test_bad_input(make, message):

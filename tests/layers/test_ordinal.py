@@ -29,5 +29,5 @@ def test_no_activation_returns_logits():
 
 @pytest.mark.parametrize("classes", [1, 2.5, "3"])
 def test_two_classes_at_least(classes):
-    with pytest.raises(InputError, match="`classes` must be an int >= 2. Received: classes="):
+    with pytest.raises(InputError, match="classes must be an int >= 2. Received: "):
         OrdinalOutput(classes)

@@ -36,5 +36,5 @@ def test_two_weights_a_map():
 
 @pytest.mark.parametrize("size", [0, (2, 2)])
 def test_bad_pool_size(size):
-    with pytest.raises(InputError, match="`pool_size` must be an int >= 1. Received: pool_size="):
+    with pytest.raises(InputError, match="pool_size must be an int >= 1. Received: "):
         TrainableSubsampling(size)

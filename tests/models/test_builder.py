@@ -40,7 +40,7 @@ def Toy(
     for i in range(depth):
         x = keras.layers.Conv2D(2, 3, padding="same", use_bias=bias, name=f"conv{i}")(x)
 
-    def top(x):
+    def top(x, classes):
         x = keras.layers.Flatten()(x)
         return keras.layers.Dense(classes, activation=classifier_activation)(x)
 

@@ -16,7 +16,7 @@ def test_layers_of_one_shape_start_differently():
 
 def test_it_is_three_dense_layers():
     inputs = keras.Input((2, 3, 4))
-    model = keras.Model(inputs, fully_connected_top(5, "softmax", hidden_bias=0.5)(inputs))
+    model = keras.Model(inputs, fully_connected_top("softmax", hidden_bias=0.5)(inputs, 5))
     shapes = [layer.kernel.shape for layer in model.layers if layer.weights]
     assert shapes == [(24, 4096), (4096, 4096), (4096, 5)]
     biases = [set(layer.get_weights()[1]) for layer in model.layers if layer.weights]
@@ -33,7 +33,7 @@ def test_it_is_three_dense_layers():
 
 def test_dropout_acts_in_training_only():
     inputs = keras.Input((1, 1, 2))
-    model = keras.Model(inputs, fully_connected_top(2, None)(inputs))
+    model = keras.Model(inputs, fully_connected_top(None)(inputs, 2))
     x = np.ones((1, 1, 1, 2), "float32")
     for name in ("fc6", "fc7"):
         part = keras.Model(model.input, model.get_layer(f"{name}_dropout").output)

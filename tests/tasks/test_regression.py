@@ -23,5 +23,5 @@ def test_targets_are_finite():
     with pytest.raises(InputError, match="`labels` are empty"):
         regression(labels=[])
     for units in (0, "2"):
-        with pytest.raises(InputError, match="`units` must be an int of at least 1"):
+        with pytest.raises(InputError, match="units must be an int >= 1"):
             regression(units)

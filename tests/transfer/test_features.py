@@ -336,6 +336,7 @@ def test_progress_bar_on_a_terminal(monkeypatch, capsys):
         ({"pooling": "mean"}, "Unknown pooling 'mean'"),
         ({"pooling": "AVG"}, "Did you mean 'avg'?"),
         ({"views": 0}, "views must be an int >= 1. Received: 0."),
+        ({"views": 1.5}, "views must be an int >= 1. Received: 1.5."),
         ({"engine": "tensorflw"}, "Did you mean 'tensorflow'?"),
         ({"precision": "bfloat16"}, "needs engine='openvino'"),
     ],

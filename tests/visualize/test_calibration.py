@@ -65,6 +65,7 @@ def test_one_output_for_two_classes_and_one_hot_labels():
         ([[0.5, 0.5]], ["cat"], 15, "whole numbers.*<U3"),
         ([[0.9, 0.8, 0.1], [0.1, 0.2, 0.3]], [[1, 1, 0], [0, 0, 0]], 15, "rows .* sum to 1"),
         ([[0.5, 0.5]], [0], 0, "`bins`"),
+        ([[0.5, 0.5]], [0], 2.5, "`bins` must be an int >= 1. Received: 2.5"),
     ],
 )
 def test_one_sentence_for_what_does_not_fit(probabilities, labels, bins, message):
